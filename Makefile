@@ -1,4 +1,4 @@
-# MXT-VHF. `make run` and `make test` are all a newcomer needs.
+# MXT-VHF. New users need only `make run` and `make test`.
 PORT    ?= 8080
 GP_PORT ?= 8765
 WORKERS ?= 2
@@ -14,20 +14,20 @@ export VENV ?= .venv
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-install:  ## make .venv with everything that runs
+install:  ## create .venv with all run-time packages
 	@tools/install.sh
 
-run: install  ## start the stack, send an alert through the DAG, stay up until Ctrl-C (PORT=, GP_PORT=, BURST=, SEED=)
+run: install  ## start the stack, process a burst with the DAG, run until Ctrl-C (PORT=, GP_PORT=, BURST=, SEED=)
 	@exec $(VENV)/bin/mxtvhf up --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
 
-demo: install  ## the same, but end by itself with the report
+demo: install  ## the same as run, but exit after the report
 	@exec $(VENV)/bin/mxtvhf up --demo --port $(PORT) --gp-port $(GP_PORT) --burst $(BURST) --seed $(SEED)
 
-cluster: install  ## start the whole installation natively, with Celery workers, until Ctrl-C (PORT=, WORKERS=)
+cluster: install  ## run an installation with Celery workers on this machine until Ctrl-C (PORT=, WORKERS=)
 	@tools/test-packages.sh redis-server:redis-server nats-server:nats-server
 	@exec $(VENV)/bin/mxtvhf cluster --port $(PORT) --workers $(WORKERS)
 
-check:  ## in minutes, with neither root nor system packages: lint, and the quick unit tests with their coverage
+check:  ## lint and quick unit tests with coverage, in minutes, without root or system packages
 	@tools/install.sh check
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 --dist loadfile \
@@ -35,7 +35,7 @@ check:  ## in minutes, with neither root nor system packages: lint, and the quic
 	@echo 'Coverage of these tests: the files below 80 %, and the total.'
 	@$(VENV)/bin/coverage report | awk 'NR <= 2 || /^TOTAL/ || $$NF + 0 < 80'
 
-check-all:  ## the same on each supported Python that this machine has
+check-all:  ## the same as check, with each supported Python of this machine
 	@for version in 3.11 3.12 3.13; do \
 	    python=$$(PYTHON=python$$version tools/find-python.sh 2>/dev/null) || { echo "Python $$version: not found"; continue; }; \
 	    $(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; done
@@ -45,7 +45,7 @@ test:
 	@tools/test-packages.sh
 	@tools/test-airflow.sh $(AIRFLOW)
 else
-test:  ## install what the tests need and run all; AIRFLOW=3.3.1: those that need Airflow, against that version
+test:  ## install test packages and run all tests; AIRFLOW=3.3.1 runs the Airflow tests with this version
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	@tools/test-schemas.sh
@@ -54,13 +54,13 @@ test:  ## install what the tests need and run all; AIRFLOW=3.3.1: those that nee
 	@tools/run-tests.sh
 endif
 
-test-faults:  ## kill every part among alerts, and print how long each took to come back (ALERTS=)
+test-faults:  ## kill each part while alerts arrive, and print the recovery times (ALERTS=)
 	@tools/test-packages.sh
 	@tools/test-packages.sh faketime:faketime
 	@tools/install.sh tests
 	@MXTVHF_FAULT_ALERTS=$(ALERTS) $(VENV)/bin/python -m pytest tests/faults
 
-test-containers:  ## build the image and test it by Docker Compose and Swarm; needs root and Debian (ENGINE=)
+test-containers:  ## build the image and test it with Docker Compose and Swarm; needs root and Debian (ENGINE=)
 	@tools/install.sh tests
 	@tools/containers/test.sh $(ENGINE)
 
@@ -70,28 +70,28 @@ lint:  ## ruff, mypy and the direction of the dependencies
 	$(VENV)/bin/mypy
 	PYTHONPATH=plugins $(VENV)/bin/lint-imports
 
-bench:  ## print the benchmarks' tables (ALERTS= of the storm)
+bench:  ## run the benchmarks and print their tables (ALERTS= of the alert storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
 	for table in decoding eventfile projection localisation spectrum scale latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 
-fuzz:  ## try damaged packets, notices, files, messages and the whole intake for some minutes each (MINUTES=)
+fuzz:  ## test damaged packets, notices, files, messages and the whole intake, MINUTES= each
 	@tools/install.sh tests
 	@$(VENV)/bin/python -m fuzz --seconds $$(($(MINUTES) * 60))
 
-docs:  ## build the documentation and open it, where there is a desktop
+docs:  ## build the documentation and open it in the browser of a desktop
 	@tools/install.sh check
 	@$(VENV)/bin/sphinx-build -q -W --keep-going docs build/docs
 	@echo 'file://$(CURDIR)/build/docs/index.html'
 	@[ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] || xdg-open build/docs/index.html
 
-audit:  ## ask for known vulnerabilities of the pinned packages (needs the network)
+audit:  ## list known vulnerabilities of the pinned packages (needs the network)
 	@tools/install.sh tests
 	@$(VENV)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.txt
 
-sbom:  ## write the bill of materials, CycloneDX, into var/sbom.json
+sbom:  ## write the software bill of materials (CycloneDX) to var/sbom.json
 	@tools/install.sh tests
 	@mkdir -p var
 	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
@@ -106,5 +106,5 @@ pins: install  ## compile the requirements.in files into one requirements.txt fo
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
 
-clean-state:  ## remove all state: the archive of everything received, products, database, passwords
+clean-state:  ## remove all state: archive, products, database and passwords
 	rm -rf var

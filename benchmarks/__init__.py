@@ -1,1 +1,1 @@
-"""Measurements, run on demand; their tables stand in ``docs/explanation/performance.md``."""
+"""Measurements, run on demand; their tables stand in ``docs/decisions/``."""

@@ -1,4 +1,4 @@
-"""Many alerts at once, each a burst of its own, as they come through the inbox."""
+"""Write simulated alerts of many bursts and drop them into the inbox."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mxtvhf.simulator.scenario import scenario_of, write_scenario
 FIRST_DAY = datetime(2027, 1, 1, tzinfo=UTC)
 A_DAY = 40
 COUNTS, BACKGROUND = 80, 30
-"""A strong source, of which the first run has all photons (`IntakePolicy.first_photons`)."""
+"""Photons of a strong source; the first run has all of them (`IntakePolicy.first_photons`)."""
 
 
 def burst_ids() -> Iterator[str]:
-    """Yield burst ids without end, no two alike."""
+    """Yield an endless sequence of different burst ids."""
     for number in count():
         day, of_day = divmod(number, A_DAY)
         yield f"sb{FIRST_DAY + timedelta(days=day):%y%m%d}{of_day + 1:02d}"
 
 
 def write_alerts(folder: Path, bursts: Iterable[str]) -> list[Path]:
-    """Simulate bursts, each in a folder of its name: ``eclairs-wakeup.xml`` and ``packets.bin``."""
+    """Simulate bursts; each folder has the name of its burst and holds its notice and packets."""
     folders = [folder / burst_id for burst_id in bursts]
     for seed, burst in enumerate(folders):
         scenario = scenario_of(
@@ -41,7 +41,7 @@ def write_alerts(folder: Path, bursts: Iterable[str]) -> list[Path]:
 
 
 def lay(burst: Path, inbox: Path) -> datetime:
-    """Lay packets and then the notice of a burst into the inbox, so that one run has both; return when."""
+    """Drop packets, then the notice of a burst into the inbox, so that one run gets both; return the time."""
     for name, suffix in (("packets.bin", "bin"), ("eclairs-wakeup.xml", "xml")):
         part = inbox / f".{burst.name}.part"
         part.write_bytes((burst / name).read_bytes())
@@ -50,7 +50,7 @@ def lay(burst: Path, inbox: Path) -> datetime:
 
 
 def lay_all(bursts: list[Path], inbox: Path, seconds: float) -> dict[str, datetime]:
-    """Lay bursts into the inbox, evenly over some seconds; return when each was there."""
+    """Drop bursts into the inbox at equal intervals; return the time of each."""
     began, laid = time.monotonic(), dict[str, datetime]()
     for number, burst in enumerate(bursts):
         time.sleep(max(0.0, began + number * seconds / len(bursts) - time.monotonic()))

@@ -1,8 +1,8 @@
-"""How often the recommended position is wrong: bursts drawn as positions, with all that may go wrong.
+"""Measure how often the recommended position is wrong, for simulated sets of positions.
 
-``python -m benchmarks.best_position [bursts] [seed]`` prints, for each kind of burst, how many there are, the
-fraction whose best position is wrong (the burst is beyond twice its 90 % radius, as 1e-4 of right ones are),
-and the median 90 % radius. The world is not that of ``crosscheck.toml``: it has more wrong positions.
+``python -m benchmarks.best_position [bursts] [seed]`` prints for each kind of burst their number, the
+fraction with a wrong best position (the burst is farther away than twice its R90, which happens to 1e-4 of
+correct ones), and the median R90. Wrong positions are more frequent than ``crosscheck.toml`` assumes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def placed(origin: Origin, offset: np.ndarray, r90: float) -> Position:
 
 
 def burst(draw: np.random.Generator) -> tuple[str, list[Position]]:
-    """Draw a burst: what is wrong with it, and its positions in order of publication."""
+    """Draw a burst; return the kind of error and the positions in order of publication."""
 
     def error(r90: float) -> np.ndarray:
         return draw.normal(0.0, SIGMA_PER_R90 * r90, 2)
@@ -48,7 +48,7 @@ def burst(draw: np.random.Generator) -> tuple[str, list[Position]]:
     mxt, seen = error(mxt_r90), draw.random() < 0.85
     if not seen:
         kind, mxt = "MXT: another or no source", anywhere(57.0)
-    # Of the same photons, less efficient, so that its radius is larger by 1.25, known to 10 %.
+    # On board: the same photons, a less efficient method; R90 is larger by 1.25 and known to 10 %.
     own = np.sqrt(1.25**2 - 1.0) * mxt_r90
     onboard, onboard_r90 = mxt + error(own), 1.25 * mxt_r90 * draw.normal(1.0, 0.1)
     if seen and draw.random() < 0.1:

@@ -1,9 +1,9 @@
-"""Cone search in a local catalogue: ours against astropy's ``search_around_sky`` and a full scan.
+"""Compare cone searches in a local catalogue: ours, astropy's ``search_around_sky`` and a full scan.
 
-Run from the root of the project: ``python -m benchmarks.catalogue [--sources N] [--cones N]``.
-Synthetic sources all over the sky, errors as of a survey (median 4 arcsec) and 1 in 1000 of some arcmin;
-cones of 0.5 to 5 arcmin anywhere. All get the same cones and must find the same number of sources. Times are
-CPU times, which a busy machine changes little, and the 95 % of the wall clock.
+Run ``python -m benchmarks.catalogue [--sources N] [--cones N]`` in the root of the project. The catalogue is
+synthetic: sources over the whole sky, with a median error of 4 arcsec and errors of arcminutes for 1 in 1000.
+The cones have radii of 0.5 to 5 arcmin. All methods get the same cones and must find the same number of
+sources. The tables give CPU times, which depend little on the load, and the 95th percentile of wall times.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def synthetic(path: Path, count: int) -> None:
 
 
 def cones(count: int) -> Any:
-    """Return (RA, Dec, radius) of some cones, degrees and arcsec."""
+    """Return (RA, Dec, radius) of random cones, ICRS degrees and arcsec."""
     rng = np.random.default_rng(2)
     dec = np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, count)))
     return np.column_stack([rng.uniform(0.0, 360.0, count), dec, rng.uniform(30.0, 300.0, count)])
 
 
 def child(code: str, *arguments: str) -> tuple[float, float, str]:
-    """Run code in a process of its own; return its CPU and wall time and what it printed."""
+    """Run code in a new process; return its CPU time, wall time and output."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
@@ -81,7 +81,7 @@ def child(code: str, *arguments: str) -> tuple[float, float, str]:
 
 
 def timed(call: Callable[..., int], asked: Any) -> tuple[Any, list[int]]:
-    """Return the CPU and wall times of some cones in ms, and how many sources each has."""
+    """Return the CPU and wall times of cone searches in ms, and the number of sources of each."""
     times, found = [], []
     for cone in asked:
         start = np.array([time.process_time(), time.perf_counter()])
@@ -101,21 +101,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", type=lambda text: int(float(text)), default=1_000_000)
     parser.add_argument("--cones", type=int, default=1000)
-    parser.add_argument("--slow-cones", type=int, default=10, help="of them for the others")
+    parser.add_argument("--slow-cones", type=int, default=10, help="cones for the slower methods")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), options.sources, options.cones, options.slow_cones)
 
 
 def measure(folder: Path, count: int, many: int, few: int) -> None:
-    """Make the catalogue, ingest it, ask it and the others."""
+    """Write the catalogue, ingest it, and search it with all methods."""
     file, root = folder / "synthetic.fits", folder / "store"
     synthetic(file, count)
     cpu, wall, memory = child(INGEST, str(root), str(file), NAME)
     (data,) = (root / NAME).glob("*.sqlite")
-    print(
-        f"ingest of {count} sources: {count / cpu:.0f} per CPU second ({wall:.0f} s by the clock),", end=" "
-    )
+    print(f"ingest of {count} sources: {count / cpu:.0f} per CPU second ({wall:.0f} s wall time),", end=" ")
     print(
         f"{float(memory):.0f} MB of memory, {data.stat().st_size / file.stat().st_size:.2f} of the FITS file"
     )
@@ -137,27 +135,27 @@ def measure(folder: Path, count: int, many: int, few: int) -> None:
     search_around_sky(sky[:1], sky, 1 * u.arcsec)
     built = time.perf_counter() - start
     kdtree, same = timed(lambda *cone: around(sky, r90, *cone), asked[:few])
-    print(line(f"astropy search_around_sky, its tree built in {built:.1f} s before", kdtree))
+    print(line(f"astropy search_around_sky (tree built in {built:.1f} s)", kdtree))
     assert same == found[:few]
     print(f"\nmedian full scan / ours {np.median(scan[0]) / np.median(ours[0]):.0f}, ", end="")
     print(f"median search_around_sky / ours {np.median(kdtree[0]) / np.median(ours[0]):.1f}")
 
 
 def total(store: CatalogueStore, cone: Any) -> int:
-    """Count what ours finds."""
+    """Return the number of sources that our search finds."""
     (answer,) = store.cone(*cone, catalogue=NAME)
     return len(answer.sources) + answer.omitted
 
 
 def scan_all(ra: Any, dec: Any, r90: Any, ra0: float, dec0: float, radius: float) -> int:
-    """Compare every row with the cone, as a catalogue in memory without an index is searched."""
+    """Compare every row with the cone, without an index."""
     a, d, a0, d0 = np.radians(ra), np.radians(dec), np.radians(ra0), np.radians(dec0)
     half = np.sin((d - d0) / 2.0) ** 2 + np.cos(d) * np.cos(d0) * np.sin((a - a0) / 2.0) ** 2
     return int((3600.0 * np.degrees(2.0 * np.arcsin(np.sqrt(half))) - r90 <= radius).sum())
 
 
 def around(sky: SkyCoord, r90: Any, ra0: float, dec0: float, radius: float) -> int:
-    """Search as far as the largest error reaches, as astropy has one radius for all."""
+    """Search within the largest error radius, because astropy uses one radius for all sources."""
     centre = SkyCoord([ra0], [dec0], unit="deg")
     _, index, separation, _ = search_around_sky(centre, sky, (radius + r90.max()) * u.arcsec)
     return int((separation.arcsec - r90[index] <= radius).sum())

@@ -1,15 +1,15 @@
-"""Decoding of photon packets against memcpy and against a loop with struct, in one run.
+"""Compare the decoding of photon packets with memcpy and with a loop over ``struct``.
 
-Run ``python -m benchmarks.decoding [photons]``. The stages are timed apart, since they do different work:
+Run ``python -m benchmarks.decoding [photons]``. The stages are timed separately:
 
-* *columns*: the numbers of packets that are known to be good, as the link has them (16-bit frame, 8-bit
-  column and row, 16-bit pulse height), in the machine's byte order, a column each;
-* *photon list*: the same with times in seconds (float64), checked and in time order: 2.1 bytes for each byte
-  of the packets;
+* *columns*: unpack the fields of valid packets (16-bit frame, 8-bit column and row, 16-bit pulse height) into
+  one array each, in native byte order;
+* *photon list*: the same, validated, sorted by time and with times in seconds (float64): 2.1 bytes per packet
+  byte;
 * *CRC* of every byte;
 * *decode_stream*: everything: framing, CRC, content checks, sequence, photon list.
 
-Memcpy copies the packets' bytes once, from one array to another, both in memory already.
+Memcpy copies the bytes of the packets once between two arrays in memory.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def struct_loop(raw: bytes, *, check: bool) -> int:
 
 
 def columns(records: Records) -> list[npt.NDArray[np.uint16]]:
-    """Unpack the slots as they are."""
+    """Unpack the fields of all slots."""
     kind = layout().photon
     found = [np.empty(len(records) * kind.slots, dtype) for dtype in ("u2", "u1", "u1", "u2")]
     for _, part, slots in slot_blocks(kind, records):

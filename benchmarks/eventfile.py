@@ -1,12 +1,12 @@
-"""Writing an event file against astropy's table writer, and the memory that a large burst takes.
+"""Compare the event file writer with astropy's table writer, and measure the memory of a large burst.
 
-Run ``python -m benchmarks.eventfile`` for the times, and ``python -m benchmarks.eventfile --memory
-[photons]`` for the memory of decoding, event file and localisation input of one burst, each stage from the
-files of the one before.
+Run ``python -m benchmarks.eventfile`` for the times. Run ``python -m benchmarks.eventfile --memory
+[photons]`` for the memory of decoding, event file and localisation input of one burst; each stage reads the
+files of the previous one.
 
-All write to memory. Astropy writes the columns of the event table and no other keyword, or the whole file
-from columns and headers that it has ready; we make the whole file: four HDUs, their keywords and checksums,
-good time intervals, and X and Y of each photon by its own attitude.
+All writers write to memory. Astropy writes either the columns of the event table without further keywords,
+or the whole file from prepared columns and headers. Our writer makes the whole file: four HDUs with keywords
+and checksums, GTIs, and X and Y of each photon from its own attitude.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HEADER = EventHeader(burst_id=BURST, ivorn="ivo://x", obs_id="1", date=datetime(
 
 
 def rewritten(content: bytes) -> Callable[[], object]:
-    """Return what has astropy write a file again, with its checksums, from its headers and columns."""
+    """Return a function that lets astropy write a file with checksums from its headers and columns."""
     with fits.open(BytesIO(content)) as parts:
         primary, *tables = [part.header for part in parts]
         columns = [
@@ -58,7 +58,7 @@ def rewritten(content: bytes) -> Callable[[], object]:
 
 
 def compare(count: int, folder: Path) -> None:
-    """Print the times for one number of photons."""
+    """Print the times for a number of photons."""
     photons = simulated(count)
     photons = PhotonList(np.linspace(START, START + 299.0, count).round(1), *photons.columns[1:])
     attitude = moving_attitude(Pointing(10.0, 20.0, 30.0), START, START + 300.0, drift_arcsec=120.0)
@@ -85,7 +85,7 @@ def compare(count: int, folder: Path) -> None:
 
 
 def memory(count: int, folder: Path) -> None:
-    """Print what each stage of a burst's way to the localisation takes at its peak, beyond its start."""
+    """Print the peak memory that each stage before the localisation allocates."""
     attitude = moving_attitude(Pointing(10.0, 20.0, 30.0), START, START + 300.0, drift_arcsec=120.0)
     packets = folder / "packets.bin"
     photons = simulated(count)
@@ -113,13 +113,13 @@ def memory(count: int, folder: Path) -> None:
         stage()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        print(f"  {name:30s} peak {peak / 1e6:7.1f} MB, {peak / count:5.0f} bytes a photon")
+        print(f"  {name:30s} peak {peak / 1e6:7.1f} MB, {peak / count:5.0f} bytes per photon")
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"  largest resident size of the whole process {rss:.0f} MiB")
 
 
 def main() -> None:
-    """Print times, or memory when asked."""
+    """Print the times, or with ``--memory`` the memory."""
     with TemporaryDirectory() as folder:
         if sys.argv[1:2] == ["--memory"]:
             memory(int(sys.argv[2]) if sys.argv[2:] else 1_000_000, Path(folder))

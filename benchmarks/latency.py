@@ -1,9 +1,9 @@
-"""Time from the creation of a run to its reports, against a DAG of the same shape whose tasks do nothing.
+"""Compare the time from the creation of a run to its reports with that of a no-op DAG of the same shape.
 
-``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn. A
-report is there when its task has ended; it is compared with the end of the same task of the other DAG. Of
-each task the table tells when it was started and when it ended, after the creation of the run. Before and
-after, the same burst is processed without Airflow: where that takes longer, the cores themselves are slower.
+``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn.
+A report counts as written when its task has ended; its time is compared with the end of the same task of the
+no-op DAG. The table gives the start and end of each task after the creation of the run. The same burst is
+processed without Airflow before and after, which shows if the speed of the cores has changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TASKS = {
     "crosscheck_positions": "crosscheck",
     "update_BA": "update",
 }
-"""The tasks of both DAGs that stand for each other."""
+"""Corresponding tasks of both DAGs."""
 
 Times = dict[str, tuple[float, float]]
 """Task -> its start and end, seconds after the creation of the run."""
@@ -52,7 +52,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="runs of each DAG, one after the other")
-    parser.add_argument("--waiting", type=int, default=0, help="open decisions, for a second table")
+    parser.add_argument(
+        "--waiting", type=int, default=0, help="open decisions during a second measurement (0: none)"
+    )
     parser.add_argument("--port", type=int, default=18080)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +62,7 @@ def main() -> None:
 
 
 def measure(folder: Path, runs: int, port: int, waiting: int) -> None:
-    """Run both DAGs in turn and print the table; then again while some runs wait for an answer."""
+    """Run both DAGs in turn and print the table, then again while some runs wait for a decision."""
     settings = Settings(state=folder / "var")
     project = project_with_baseline(folder)
     core_s = [time_of_a_core(folder / "before")]
@@ -75,11 +77,11 @@ def measure(folder: Path, runs: int, port: int, waiting: int) -> None:
             start_waiting(stack.api, waiting)
             others = in_turn(stack.api, runs, conf, "beside")
     core_s.append(time_of_a_core(folder / "after"))
-    print(f"this burst without Airflow: {core_s[0]:.2f} s of a core before, {core_s[1]:.2f} s after")
+    print(f"this burst without Airflow: {core_s[0]:.2f} s CPU time before, {core_s[1]:.2f} s after")
     print(f"first run after the start: noop {noop[0]['run'][1]:.2f} s, {DAG_ID} {ours[0]['run'][1]:.2f} s")
     print_table(noop[1:], ours[1:])
     if waiting:
-        print(f"the same while {waiting} runs wait for an answer:")
+        print(f"the same while {waiting} runs wait for a decision:")
         print_table(*others)
 
 
@@ -93,7 +95,7 @@ def in_turn(api: AirflowApi, runs: int, conf: dict[str, Any], name: str) -> tupl
 
 
 def start_waiting(api: AirflowApi, number: int) -> None:
-    """Start runs that wait for an answer, and return when all of them wait."""
+    """Start runs that wait for a decision, and return when all of them are waiting."""
     for one in range(number):
         api.start_run(f"waiting-{one}", {}, dag_id=WAITING)
     path = f"/api/v2/dags/{WAITING}/dagRuns/~/taskInstances?state=awaiting_input&limit=1"
@@ -101,7 +103,7 @@ def start_waiting(api: AirflowApi, number: int) -> None:
 
 
 def time_of_a_core(folder: Path, times: int = 5) -> float:
-    """Process the burst without Airflow and return what that takes of a core, s, median after the first."""
+    """Process the burst without Airflow; return the median CPU time in s, the first run excluded."""
     alert, _, packets, _ = write_scenario(scenario_of(BURST), folder)
     taken = []
     for number in range(1 + times):
@@ -112,7 +114,7 @@ def time_of_a_core(folder: Path, times: int = 5) -> float:
 
 
 def print_table(noop: list[Times], ours: list[Times]) -> None:
-    """Print medians."""
+    """Print the medians of both DAGs."""
     print(
         f"{len(ours)} runs each, medians, s       noop: start   end  {DAG_ID}: start   end  90 %    end / end"
     )
@@ -127,7 +129,7 @@ def print_table(noop: list[Times], ours: list[Times]) -> None:
 
 
 def project_with_baseline(folder: Path) -> Path:
-    """Make a project folder that holds our DAGs, our plugins and the baseline."""
+    """Create a project folder with our DAGs, our plugins and the no-op DAG."""
     dags = folder / "project" / "dags"
     shutil.copytree(PROJECT / "dags", dags)
     shutil.copytree(PROJECT / "benchmarks" / "dags", dags, dirs_exist_ok=True)
@@ -136,7 +138,7 @@ def project_with_baseline(folder: Path) -> Path:
 
 
 def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -> Times:
-    """Start a run, wait for its end and return when what happened; ``run`` is the run itself."""
+    """Start a run, wait for its end and return the times of its tasks and of the run (key ``run``)."""
 
     def has_ended() -> bool:
         try:
@@ -148,7 +150,7 @@ def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -
     wait_until(has_ended, what=run_id, timeout=300)
     run = api.run(run_id, dag_id=dag_id)
     if run["state"] != "success":
-        raise SystemExit(f"{dag_id} {run_id}: {run['state']}, its times would say nothing")
+        raise SystemExit(f"{dag_id} {run_id}: {run['state']}, expected success")
     tasks = api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
     created = datetime.fromisoformat(run["run_after"])
 

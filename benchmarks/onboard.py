@@ -1,9 +1,9 @@
-"""How often right and wrong on-board positions are called contradicted: ``python -m benchmarks.onboard``.
+"""Measure how often correct and wrong on-board positions are contradicted by the photons.
 
-Each line is a number of source and background photons and the part of them that the on-board software had.
-The on-board position is the peak of the photons' correlation with the PSF, with the noise of a star tracker
-sample; its radius is 1.2 times that of a fit to the same photons. Wrong is a position moved by 1.5 of these
-radii, from the on-board one and from the true place.
+Run ``python -m benchmarks.onboard``. Each line has a number of source and background photons and the fraction
+of them that the on-board software had. The on-board position is the peak of the photons' correlation with
+the PSF, with the noise of a star tracker sample; its radius is 1.2 times that of a fit to the same photons. A
+wrong position is shifted by 1.5 of these radii, from the on-board position or from the true position.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ CASES = (
     (1000, 300, 0.2),
     (4000, 300, 1.0),
 )
-"""Source photons, background photons, part of them on board."""
+"""Source photons, background photons, fraction of them on board."""
 WRONG_BY_R90 = 1.5
 
 
 def trial(
     rng: np.random.Generator, counts: int, background: int, part: float
 ) -> tuple[OnboardVerdict, ...] | None:
-    """Verdicts about a right position and two wrong ones; None where there is no source to judge by."""
+    """Return the verdicts about a correct position and two wrong ones; None without a detected source."""
     x, y = rng.uniform(60.0, 196.0, 2)
     column, row = draw_pixels(rng, counts, x, y, default_psf())
     flat = rng.integers(0, detector_pixels(), (2, background))
@@ -56,7 +56,7 @@ def trial(
 
 
 def verdicts(found: SourceLocalisation, r90: float, places: list[np.ndarray]) -> tuple[OnboardVerdict, ...]:
-    """Judge positions of one radius (arcsec)."""
+    """Return the verdicts about positions with one error radius (arcsec)."""
     position = Position(
         origin=Origin.MXT_ONBOARD, label="-", ra_deg=0.0, dec_deg=0.0,
         r90_stat_arcsec=r90, r90_sys_arcsec=0.0, r90_arcsec=r90,
@@ -71,8 +71,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    print("contradicted / neither, % of the bursts with a source:")
-    print("| source / background | on board | bursts | right | wrong, from on board | wrong, from truth |")
+    print("contradicted / undecidable, % of the bursts with a detected source:")
+    print("| source / background | on board | bursts | correct | wrong, from on board | wrong, from truth |")
     print("|---|---|---|---|---|---|")
     for case in CASES:
         rng = np.random.default_rng(options.seed)

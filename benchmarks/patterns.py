@@ -1,4 +1,4 @@
-"""Event reconstruction: the time to join pixel entries, against a plain loop over them.
+"""Compare the time of the event reconstruction with that of a loop over the pixel entries.
 
 Run ``python -m benchmarks.patterns``.
 """
@@ -18,7 +18,7 @@ from mxtvhf.simulator.readout import read_out
 
 
 def by_loop(pixels: PhotonList) -> int:
-    """Count the valid events pixel by pixel: what `reconstruct` does, without numpy."""
+    """Return the number of valid events, found pixel by pixel as in `reconstruct`, but without numpy."""
     frames = defaultdict(dict)
     for time, x, y, pha in zip(*(column.tolist() for column in pixels.columns), strict=True):
         frames[time][x, y] = pha

@@ -1,4 +1,4 @@
-"""Pixel to sky against wcslib, and the projection of photons by their own attitudes.
+"""Compare the conversion from pixel to sky with wcslib, and time the drift correction.
 
 Run ``python -m benchmarks.projection [photons]``.
 """
@@ -20,7 +20,7 @@ POINTING = Pointing(150.0, -30.0, 40.0)
 
 
 def detector_wcs(pointing: Pointing) -> WCS:
-    """Return the same detector as an image for wcslib: columns grow to the right of up."""
+    """Return the WCS of the detector image for wcslib; columns increase to the right of up."""
     roll, scale = np.radians(pointing.roll_deg), pixel_scale_arcsec() / 3600.0
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
@@ -32,13 +32,13 @@ def detector_wcs(pointing: Pointing) -> WCS:
 
 
 def farthest_arcsec(ra: np.ndarray, dec: np.ndarray, others: tuple[np.ndarray, np.ndarray]) -> float:
-    """Return the largest of small distances, without rounding them in unit vectors."""
+    """Return the largest separation, accurate for small angles."""
     east = (ra - others[0]) * np.cos(np.radians(dec))
     return float(3600.0 * np.hypot(east, dec - others[1]).max())
 
 
 def main() -> None:
-    """Print times, ratios and differences."""
+    """Print times, speed ratios and differences."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     rng = np.random.default_rng(1)
     x, y = rng.uniform(-0.5, 255.5, (2, count))

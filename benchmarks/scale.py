@@ -1,9 +1,9 @@
-"""How many alerts 1, 10 and 100 workers would take: a simulation by discrete events, not a measurement.
+"""Simulate the throughput of installations with 1, 10 and 100 workers (discrete events).
 
-``python -m benchmarks.scale`` measures what each step of a burst takes of a core on this machine, adds what
-Airflow takes for each task (``scale.toml``), and has simulated alerts go through the tasks of ``mxt_vhf``:
-1000 in 10 s, and a steady load of 80 % of what the stations can do. It prints when the reports are there,
-how busy each station is, and which one is the bottleneck.
+``python -m benchmarks.scale`` measures the CPU time of each step on this machine, adds the overhead of
+Airflow per task (``scale.toml``), and simulates how alerts pass the tasks of ``mxt_vhf``: 1000 alerts in
+10 s, and a steady load of 80 % of the capacity. It prints the times of the reports, the utilisation of
+scheduler and workers, and which of them is the bottleneck.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "ask_ba": ("preliminary_report",),
     "run_complete": ("update_BA", "preliminary_report"),
 }
-"""The tasks of ``mxt_vhf`` and what each one waits for."""
+"""The tasks of ``mxt_vhf`` and their upstream tasks."""
 STORM, STORM_S = 1000, 10.0
 STEADY = 1000
 LOAD = 0.8
@@ -51,7 +51,7 @@ COLUMNS = (
 
 
 def step_costs(rounds: int) -> dict[str, float]:
-    """Return what each step takes of a core, seconds: the least of some rounds of the whole chain."""
+    """Return the CPU time of each step in seconds, the smallest of several rounds."""
     costs: dict[str, float] = {}
 
     class CpuTimeline(local.Timeline):
@@ -77,7 +77,7 @@ def step_costs(rounds: int) -> dict[str, float]:
 
 @dataclass
 class Outcome:
-    """What became of the simulated alerts."""
+    """Times of the simulated alerts, seconds."""
 
     arrived: list[float] = field(default_factory=list)
     preliminary: dict[int, float] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Site:
     schedulers: int = 1
 
     def capacity(self, costs: Mapping[str, float]) -> dict[str, float]:
-        """Alerts per second that each station can do."""
+        """Return the alerts per second that scheduler and workers can process."""
         of_core = sum(AIRFLOW["start"] + AIRFLOW["frame"] + costs.get(task, 0.0) for task in TASKS)
         return {
             "scheduler": self.schedulers / (len(TASKS) * AIRFLOW["scheduling"]),
@@ -102,9 +102,9 @@ class Site:
 
 
 def simulate(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> Outcome:
-    """Have alerts that arrive at these moments (seconds) go through all tasks.
+    """Simulate alerts that arrive at the given times (seconds).
 
-    The task nearest to its report goes first, then the older alert, as with the project's priorities.
+    Later tasks of an alert have priority, then older alerts, as in the project.
     """
     env, outcome = simpy.Environment(), Outcome()
     stations = {
@@ -147,7 +147,7 @@ def simulate(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> Ou
 
 
 def table_row(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> str:
-    """Simulate and return a line of the table."""
+    """Simulate an installation and return its table row."""
     outcome = simulate(site, costs, arrivals)
     began = np.array(outcome.arrived)
     first, last = (
@@ -170,11 +170,13 @@ def table_row(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> s
 
 
 def main() -> None:
-    """Measure, simulate, print."""
+    """Measure the steps, simulate the installations, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="of the measurement of the steps")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the measurement of the steps")
     costs = step_costs(parser.parse_args().rounds)
-    print("Steps, s of a core: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in costs.items()))
+    print(
+        "CPU time of the steps, s: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in costs.items())
+    )
     sites = [Site(1), Site(10), Site(100), Site(10, 4), Site(100, 16)]
     generator = np.random.default_rng(1)
     for name in ("storm", "steady"):

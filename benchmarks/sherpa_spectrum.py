@@ -1,12 +1,12 @@
-"""Whether sherpa finds the same in our products as our fit: ``python -m benchmarks.sherpa_spectrum``.
+"""Compare sherpa's fit of our spectral products with our own fit.
 
-Runs where sherpa is installed (``tests/requirements.txt``). Each simulated burst is measured and written as
-spectrum, background, ARF and RMF; sherpa reads these files and fits both spectra by the C statistic: an
-absorbed power law in both, and the smooth background spectrum of our fit with a free level in each of its
-pieces. Neither side has a prior: the column is the true one, or free in both from 1000 photons on. Ours is
-the maximum of the likelihood on a fine grid; errors are those of a parabola through it, as sherpa's
-covariance is. Told are medians and largest values over the bursts of the differences in units of our error,
-and of the ratios of the errors.
+Run ``python -m benchmarks.sherpa_spectrum`` with sherpa installed (``tests/requirements.txt``). Each
+simulated burst is measured and written as spectrum, background, ARF and RMF. Sherpa reads these files and
+fits both spectra with the C statistic: an absorbed power law in both, and the smooth background spectrum of
+our fit with a free level in each of its pieces. Neither fit has a prior: the column is fixed to the true
+value, or free from 1000 photons on. Our result is the maximum of the likelihood on a fine grid. Both errors
+are those of a parabola at the maximum. The table gives the median and largest difference in units of our
+error, and the ratios of the errors.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ FREE_COLUMN_FROM = 1000
 _UNIT = 1e22
 _ROUNDS, _NODES, _COLUMNS = 6, 15, 121
 _CONVERGED = 1e-4
-"""Of the statistic: Levenberg-Marquardt stops early where levels are at their bounds."""
+"""Tolerance of the statistic: Levenberg-Marquardt stops early if levels are at their bounds."""
 
 
 class Best(NamedTuple):
-    """A maximum of the likelihood: photon index and norm, and the standard errors."""
+    """A maximum of the likelihood: photon index and norm with standard errors."""
 
     index: float
     norm: float
@@ -99,7 +99,7 @@ class Levels(ArithmeticModel):  # type: ignore[misc]
 
 
 def ours(spectrum: Spectrum, *, free_column: bool) -> Best:
-    """Find the maximum of our likelihood without priors, on finer and finer grids."""
+    """Return the maximum of our likelihood without priors, found on successively finer grids."""
     index = np.linspace(-1.0, 6.0, _NODES)
     column = np.linspace(0.0, 4.0 * COLUMN, _COLUMNS) if free_column else np.array([COLUMN])
     for _ in range(_ROUNDS):
@@ -146,7 +146,7 @@ def sherpas(folder: Path, found: SourceMeasurements, spectrum: Spectrum, *, free
     while before - after > _CONVERGED:
         before, after = after, fit.fit().statval
     errors = fit.est_errors()
-    # None where the covariance could not be found.
+    # Sherpa returns None if it cannot compute the covariance.
     found_sigma = (np.nan if error is None else error for error in errors.parmaxes)
     sigma = dict(zip(errors.parnames, found_sigma, strict=True))
     return Best(source.index.val, source.norm.val, sigma["absorbed.index"], sigma["absorbed.norm"])
@@ -165,7 +165,7 @@ def trial(case: Case, number: int, folder: Path) -> tuple[Best, Best]:
 
 
 def main() -> None:
-    """Print a line for each case."""
+    """Print a table row for each case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=10)
     options = parser.parse_args()

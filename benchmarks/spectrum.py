@@ -1,11 +1,11 @@
-"""Whether photon index, flux and decay index of simulated bursts come out true, with true errors.
+"""Measure bias and coverage of photon index, flux and decay index of simulated bursts.
 
-Run from the root of the project: ``python -m benchmarks.spectrum [--trials N] [--only TEXT]``. Seeds are
-fixed. Every burst has its own place on the detector and decay; a case names what else is fixed. The Galactic
-column is the true one where a case does not say otherwise. Of each quantity the table has the part of the
-bursts (in %) whose 68 % interval holds the truth, and the median of (found - true) over the error on the side
-of the truth: 0 is unbiased, its statistical error 1.25/sqrt(N); then the median ratio of the found flux to
-the true one, and the part of the bursts whose fit is trusted.
+Run ``python -m benchmarks.spectrum [--trials N] [--only TEXT]`` in the root of the project. Seeds are fixed.
+Every burst has its own detector position and decay; the name of a case lists its other fixed parameters. The
+Galactic column is the true one unless the case says otherwise. For each quantity the table gives the coverage
+of the 68 % interval (in %) and the median pull, (measured - true) / error on the side of the truth, whose
+statistical error is 1.25/sqrt(N). Then follow the median ratio of measured to true flux, and the fraction of
+trusted fits.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ PULLS = ("photon index", "flux", "unabsorbed", "decay", "mean rate")
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table."""
+    """Parameters of a table row; None in a field draws the value for each burst."""
 
     name: str
     counts: float
     background: float
     exposure: float = 600.0
     gap: bool = False
-    """Half of the observation is no good time."""
+    """True if half of the observation is not good time."""
     index: float | None = None
     """Photon index; None: 1.5-2.6."""
     nh_cm2: float | None = None
@@ -56,7 +56,7 @@ class Case:
     core_arcmin: float | None = None
     """Width of the PSF's core; None: that of the calibration."""
     sky: float = 0.0
-    """Part of the background that comes through the optics."""
+    """Fraction of the background that passes the optics."""
     decay: float | None = None
     """Decay index; None: 0.8-1.8."""
 
@@ -98,7 +98,7 @@ CASES = (
 
 
 def burst(case: Case, rng: np.random.Generator) -> tuple[SourceMeasurements, dict[str, float]]:
-    """Simulate and analyse one burst; return what was found and what is true."""
+    """Simulate and analyse one burst; return the measurements and the true values."""
     calibration = default_calibration()
     psf = LobsterEyePsf.of(calibration.psf)
     x, y = rng.uniform(30.0, 225.0, 2)
@@ -140,7 +140,7 @@ def burst(case: Case, rng: np.random.Generator) -> tuple[SourceMeasurements, dic
 
 
 def sky_photons(counts: float, stop: float, rng: np.random.Generator) -> PhotonList:
-    """Draw photons of the sky, everywhere alike: two thirds cosmic background, one third foreground."""
+    """Draw photons of a uniform sky: two thirds cosmic background, one third foreground."""
     number = rng.poisson(counts)
     time = START + 0.1 * np.floor(np.sort(rng.uniform(0.0, stop - START, number)) / 0.1)
     column, row = rng.integers(0, 256, (2, number)).astype(np.int16)
@@ -151,7 +151,7 @@ def sky_photons(counts: float, stop: float, rng: np.random.Generator) -> PhotonL
 
 
 def unabsorbed_over_absorbed(law: PowerLaw) -> float:
-    """Ratio of the energy fluxes in 0.3-10 keV."""
+    """Return the ratio of unabsorbed to absorbed energy flux in 0.3-10 keV."""
     energy = np.geomspace(0.3, 10.0, 4001)
     weight = energy**2  # per ln E
     bare = replace(law, nh_cm2=0.0)
@@ -159,14 +159,14 @@ def unabsorbed_over_absorbed(law: PowerLaw) -> float:
 
 
 def counted_in_band(law: PowerLaw) -> float:
-    """Part of the counts of the detector's 0.2-10 keV that is in the 0.3-10 keV of the light curve."""
+    """Return the fraction of the counts in 0.2-10 keV that lies in the light curve's band of 0.3-10 keV."""
     energy = np.linspace(0.2, 10.0, 9801)
     counts = law.density(energy) * default_calibration().effective_area.at(energy)
     return float(counts[energy >= 0.3].sum() / counts.sum())
 
 
 def measured(found: SourceMeasurements) -> dict[str, Measurement]:
-    """Pick the quantities out of a result."""
+    """Return the quantities of a result by name."""
     quantities = {"mean rate": found.light_curve.mean}
     if found.light_curve.decay is not None:
         quantities["decay"] = found.light_curve.decay.index
@@ -177,14 +177,14 @@ def measured(found: SourceMeasurements) -> dict[str, Measurement]:
 
 
 def pull(found: Measurement, truth: float) -> float | None:
-    """(found - true) in units of the error on the side of the truth; None without that error."""
+    """Return (measured - true) / error on the side of the truth; None without that error."""
     away = found.value - truth
     error = found.error_low if away > 0.0 else found.error_high
     return None if error is None else away / error
 
 
 def run(case: Case, trials: int, seed: int) -> dict[str, list[float]]:
-    """Return the pulls of all bursts by quantity, the ratios of fluxes, and which fits are trusted."""
+    """Return the pulls of all bursts by quantity, the flux ratios, and which fits are trusted."""
     pulls: dict[str, list[float]] = {name: [] for name in (*PULLS, "flux ratio", "trusted")}
     for trial in range(trials):
         found, truth = burst(case, np.random.default_rng([seed, trial]))
@@ -199,7 +199,7 @@ def run(case: Case, trials: int, seed: int) -> dict[str, list[float]]:
 
 
 def line(case: Case, trials: int, seed: int) -> str:
-    """Return a case's line of the table."""
+    """Return the table row of a case."""
     started = time.perf_counter()
     pulls = run(case, trials, seed)
     each = 1e3 * (time.perf_counter() - started) / trials
@@ -218,10 +218,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200)
-    parser.add_argument("--only", default="", help="only cases whose name holds this")
+    parser.add_argument("--only", default="", help="only cases whose name contains this text")
     options = parser.parse_args()
     print(
-        "case                         source / background; held %, median pull (bursts): "
+        "case                         source / background; coverage %, median pull (bursts): "
         + ", ".join(PULLS)
         + "; flux / true; trusted; time"
     )

@@ -1,9 +1,9 @@
-"""An alert storm through the real intake, against as many chains of tasks that do nothing.
+"""Compare an alert storm through the intake with the same number of no-op chains.
 
-``python -m benchmarks.storm --alerts 1000`` starts the embedded stack in a temporary folder. Some single
-alerts come first, then all of the storm within ``--seconds``, each with a notice and packets through the
-inbox; then as many runs of the DAG of the same shape whose tasks do nothing. Meanwhile the API is asked what
-its pages ask. A report is there when its task has ended.
+``python -m benchmarks.storm --alerts 1000`` starts the embedded stack in a temporary folder. It drops single
+alerts into the inbox, then all alerts of the storm within ``--seconds``, each with a notice and packets. Then
+it starts the same number of runs of the no-op DAG. Meanwhile it requests the pages of the API and times the
+answers. A report counts as written when its task has ended.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REPORTS = {
     "preliminary report": ("preliminary_report", "preliminary"),
     "final report": ("update_BA", "update"),
 }
-"""What -> the task that writes it, and the task that stands for it in the other DAG."""
+"""Report -> the task that writes it, and the corresponding task of the no-op DAG."""
 PAGES = {
     "runs of the DAG": f"/api/v2/dags/{DAG_ID}/dagRuns?limit=25&order_by=-run_after",
     "bursts": "/mxtvhf/bursts",
@@ -44,7 +44,7 @@ SINGLES = 4
 """Single alerts before the storm; the first one warms up and does not count."""
 ASK_EVERY_S = 1.0
 A_CHAIN_S = 30.0
-"""Of patience for each chain."""
+"""Time limit per chain."""
 
 
 Times = NDArray[np.float64]
@@ -52,18 +52,18 @@ Times = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Chains:
-    """What became of some runs of one DAG.
+    """The times of the runs of one DAG.
 
     Attributes
     ----------
     began
-        When each alert came, seconds since 1970.
+        Arrival of each alert, seconds since 1970.
     reported
-        Report -> when the task that writes it ended, of each alert.
+        Report -> end of the task that writes it, for each alert.
     ended
-        When each run ended.
+        End of each run.
     tasks
-        Tasks that ran.
+        Number of executed tasks.
     """
 
     began: Times
@@ -73,23 +73,23 @@ class Chains:
 
     @property
     def seconds(self) -> float:
-        """From the first alert to the last end of a run."""
+        """Seconds from the first alert to the end of the last run."""
         return float(self.ended.max() - self.began.min())
 
     def took(self, report: str) -> Times:
-        """Return how long a report took, seconds after each alert."""
+        """Return the time from each alert to its report, seconds."""
         return self.reported[report] - self.began
 
     def first(self, report: str, number: int) -> Times:
-        """Return the same of those that came first, whichever alert they are of."""
+        """Return the same for the reports that were written first."""
         return self.took(report)[np.argsort(self.reported[report])[:number]]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the measurement with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alerts", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=10.0, help="within which they come")
+    parser.add_argument("--seconds", type=float, default=10.0, help="duration of the storm")
     parser.add_argument("--port", type=int, default=18080)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -97,8 +97,8 @@ def main() -> None:
 
 
 def storm(folder: Path, alerts: int, seconds: float, port: int) -> None:
-    """Run the storm and the chains that do nothing, and print the tables."""
-    # Each burst gets one run: no update comes while it lasts.
+    """Run the storm and the no-op chains, and print the tables."""
+    # Long pauses, so that each burst gets only one run.
     settings = Settings(state=folder / "var", intake={"quiet_seconds": 7200, "close_seconds": 14400})
     bursts = write_alerts(folder / "bursts", islice(burst_ids(), SINGLES + alerts))
     project = project_with_baseline(folder)
@@ -116,7 +116,7 @@ def storm(folder: Path, alerts: int, seconds: float, port: int) -> None:
 
 
 def alerts_ended(stack: Stack, settings: Settings, bursts: list[Path], seconds: float) -> Chains:
-    """Lay alerts into the inbox and wait until all have been dealt with."""
+    """Drop alerts into the inbox and wait for the end of their runs."""
     came = (
         lay_all(bursts, settings.inbox, seconds)
         if seconds
@@ -127,7 +127,7 @@ def alerts_ended(stack: Stack, settings: Settings, bursts: list[Path], seconds: 
 
 
 def noop_ended(api: AirflowApi, run_ids: list[str]) -> Chains:
-    """Start runs that do nothing, as fast as Airflow takes them, and wait for their end."""
+    """Start no-op runs as fast as Airflow accepts them, and wait for their end."""
     moments = {}
     for run_id in run_ids:
         moments[run_id] = datetime.now(UTC)
@@ -138,7 +138,7 @@ def noop_ended(api: AirflowApi, run_ids: list[str]) -> Chains:
 def chains_ended(
     api: AirflowApi, dag_id: str, moments: dict[str, datetime], reports: Iterable[str]
 ) -> Chains:
-    """Wait for the end of runs and tell how long they took, from a moment given for each."""
+    """Wait for the end of runs and return their times, counted from the given moments."""
     patience = 300.0 + A_CHAIN_S * len(moments)
     for run_id in moments:
         wait_until(lambda: has_ended(api, dag_id, run_id), what=run_id, timeout=patience)  # noqa: B023
@@ -159,23 +159,23 @@ def chains_ended(
 
 
 def has_ended(api: AirflowApi, dag_id: str, run_id: str) -> bool:
-    """Tell whether a run has ended, else pause; False, too, while the intake has not started it."""
+    """Return True if a run has ended; else pause and return False, also if it has not started yet."""
     with suppress(MxtVhfError):
         if api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed"):
             return True
-    # An answer takes about 15 ms of a core: often asked, the question would slow what it waits for.
+    # An answer costs about 15 ms of CPU time; frequent requests would slow down the runs.
     time.sleep(ASK_EVERY_S)
     return False
 
 
 def seconds_of(text: str) -> float:
-    """Read a time of Airflow's, seconds since 1970."""
+    """Return a time of Airflow as seconds since 1970."""
     return datetime.fromisoformat(text).timestamp()
 
 
 @contextmanager
 def answer_times(stack: Stack) -> Iterator[dict[str, list[float]]]:
-    """Ask for the pages again and again meanwhile, and give how long each answer took, seconds."""
+    """Request the pages repeatedly in a thread, and yield the duration of each answer, seconds."""
     api, stop = AirflowApi(stack.url, ADMIN, stack.password), threading.Event()
     times: dict[str, list[float]] = {page: [] for page in PAGES}
 
@@ -196,7 +196,7 @@ def answer_times(stack: Stack) -> Iterator[dict[str, list[float]]]:
 
 
 def print_once(api: AirflowApi, settings: Settings, bursts: list[Path]) -> None:
-    """Print which alerts have no report, and which have more than one run."""
+    """Print the number of alerts without a report, without a run, and with more than one run."""
     runs: dict[str, int] = {burst.name: 0 for burst in bursts}
     offset = 0
     while page := api.get(f"/api/v2/dags/{DAG_ID}/dagRuns?limit=100&offset={offset}&order_by=id")["dag_runs"]:
@@ -212,7 +212,7 @@ def print_once(api: AirflowApi, settings: Settings, bursts: list[Path]) -> None:
 
 
 def print_reports(ours: Chains, singles: list[Chains], noop: Chains, noop_single: list[Chains]) -> None:
-    """Print how long the reports took."""
+    """Print the times of the reports."""
     print("seconds from the alert       single  first ten  ratio     median       90 %       last")
     for who, many, ones in ((DAG_ID, ours, singles), (NOOP, noop, noop_single)):
         for name in REPORTS:
@@ -226,18 +226,18 @@ def print_reports(ours: Chains, singles: list[Chains], noop: Chains, noop_single
 
 
 def print_throughput(ours: Chains, noop: Chains) -> None:
-    """Print runs and tasks per time, and the ratio to chains that do nothing."""
+    """Print runs and tasks per time, and the ratio to the no-op chains."""
     for name, chains in ((DAG_ID, ours), (NOOP, noop)):
         runs = len(chains.began)
         print(
             f"{name:8} {runs} runs in {chains.seconds:.0f} s: {60 * runs / chains.seconds:.1f} runs/min,"
             f" {chains.tasks / chains.seconds:.2f} tasks/s"
         )
-    print(f"throughput against chains that do nothing: {noop.seconds / ours.seconds:.2f}")
+    print(f"throughput relative to no-op chains: {noop.seconds / ours.seconds:.2f}")
 
 
 def print_answers(answers: dict[str, list[float]]) -> None:
-    """Print how fast the pages answered."""
+    """Print the response times of the pages."""
     for page, times in answers.items():
         middle, high, last = np.quantile(times, (0.5, 0.9, 1.0))
         print(f"{page:18} answered in {middle:.2f} s (median), {high:.2f} (90 %), {last:.2f} (longest)")

@@ -1,4 +1,4 @@
-"""Timing for the benchmarks: things that are compared are measured in turn, so that they share their luck."""
+"""Time functions alternately, so that load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import perf_counter
 
 
 def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the shortest time of each call in seconds, over some rounds of all of them."""
+    """Return the shortest time of each call in seconds over several rounds."""
     best = dict.fromkeys(calls, float("inf"))
     for _ in range(rounds):
         for name, call in calls.items():
@@ -18,6 +18,6 @@ def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str,
 
 
 def print_times(times: Mapping[str, float]) -> None:
-    """Print a table of them."""
+    """Print times in ms, one line each."""
     for name, seconds in times.items():
         print(f"  {name:44s} {seconds * 1e3:9.2f} ms")

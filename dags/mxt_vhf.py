@@ -1,30 +1,30 @@
 """
 ### From an alert and its VHF photons to the Burst Advocate
 
-1. **reception_message** keeps the alert (VOEvent) and its packets as received, and reads the alert.
+1. **reception_message** archives the alert (VOEvent) and its packets as received, and reads the alert.
 2. **photons_extraction** decodes the packets into photons.
-3. **fits_feed** writes them as an OGIP event file.
-4. **start_mxt_gp_pipeline** asks the General Program pipeline (GP) for its analysis,
-   **wait_mxt_gp** waits for its end without holding a worker.
-   Beside them **vhf_localisation** finds the source in the VHF photons and **preliminary_report** sends it
-   at once, and **source_analysis** makes light curve and spectrum. **remote_catalogues** queries catalogue
-   services on the net, where the installation names some, and no report waits for it.
-   **ask_ba** starts a run of `mxt_vhf_decision` under the same run id as soon as the preliminary report is
-   there: the Burst Advocate decides whether the result is announced, and does not wait for GP. It is skipped
-   for a replay, a retracted burst, a run without a position.
-5. **crosscheck_positions** compares every position known of the burst.
-6. **update_BA** brings the result to the Burst Advocate, also when GP failed: the report says why it is
-   missing. An open question is about this final report from then on. **ask_ba_final** asks where the
-   preliminary report was missing or had no position, and is skipped otherwise.
-7. **run_complete** marks the run failed, so that the operator sees that GP, or a step beside it, failed.
+3. **fits_feed** writes the photons as an OGIP event file.
+4. **start_mxt_gp_pipeline** starts the analysis of the General Program pipeline (GP), and **wait_mxt_gp**
+   waits for its end without occupying a worker.
+   In parallel, **vhf_localisation** finds the source in the VHF photons, **preliminary_report** sends its
+   position at once, and **source_analysis** measures its light curve and spectrum. **remote_catalogues**
+   queries online catalogues if some are configured; no report waits for it.
+   **ask_ba** starts a run of `mxt_vhf_decision` under the same run id after the preliminary report. The Burst
+   Advocate can decide about the announcement without waiting for GP. The task is skipped for a replay, a
+   retracted burst, or a run without a position.
+5. **crosscheck_positions** compares all known positions of the burst.
+6. **update_BA** sends the final report to the Burst Advocate. If GP failed, the report gives the reason. An
+   open question then refers to this report. **ask_ba_final** asks the question if the preliminary report was
+   missing or had no position, and is skipped otherwise.
+7. **run_complete** fails if GP or a parallel step failed, so that the run is shown as failed.
 
-Start it with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
-`<burst_id>__<sequence>` makes sure that the same input never runs twice.
+Start a run with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id
+`<burst_id>__<sequence>` ensures that the same input never runs twice.
 
-There are three DAGs with these tasks, so that a live alert never waits for a free run: `mxt_vhf` for live
-alerts, `mxt_vhf_test` for test alerts and `mxt_vhf_rerun` for the runs that `mxt_vhf_replay` starts. Tasks of
-live alerts run before those of tests, and those before reruns. What a run may tell follows from the role of
-its alert, whatever its DAG: a test is never announced.
+Three DAGs have these tasks, so that a live alert never waits for a free run: `mxt_vhf` for live alerts,
+`mxt_vhf_test` for test alerts, and `mxt_vhf_rerun` for runs started by `mxt_vhf_replay`. Tasks of live alerts
+have priority over tests, and tests over reruns. The role of the alert, not the DAG, determines what may be
+sent: a test is never announced.
 """
 
 from datetime import timedelta
@@ -51,11 +51,11 @@ from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.sensors.gp import MxtGpSensor
 
 MAX_ACTIVE_RUNS = {RunKind.LIVE: 64, RunKind.TEST: 16, RunKind.REPLAY: 16}
-"""Runs of each DAG that may be active at once."""
+"""Largest number of active runs of each DAG."""
 
 
 def alert_dag(kind: RunKind) -> DAG:
-    """Declare the DAG of one kind of runs."""
+    """Declare the DAG for one kind of run."""
     with DAG(
         dag_id=kind.dag_id,
         schedule=None,
@@ -64,7 +64,7 @@ def alert_dag(kind: RunKind) -> DAG:
         tags=["svom", "mxt", "vhf", kind.value],
         doc_md=__doc__,
         max_active_runs=MAX_ACTIVE_RUNS[kind],
-        # Bad input fails at once (AirflowFailException); what may pass by itself is tried again, soon.
+        # Bad input fails at once (AirflowFailException); temporary failures are retried soon.
         default_args={
             "owner": "mxt-vhf",
             "retries": 3,
@@ -79,26 +79,26 @@ def alert_dag(kind: RunKind) -> DAG:
         photons_extraction = PhotonsExtractionOperator(task_id="photons_extraction")
         fits_feed = FitsFeedOperator(task_id="fits_feed")
         start_mxt_gp_pipeline = StartMxtGpPipelineOperator(task_id="start_mxt_gp_pipeline")
-        # Its limit is the run's parameter gp_timeout_s.
+        # The parameter gp_timeout_s of the run limits the wait.
         wait_mxt_gp = MxtGpSensor(task_id="wait_mxt_gp", execution_timeout=None)
         vhf_localisation = VhfLocalisationOperator(task_id="vhf_localisation")
-        # What it adds to the final report is worth a short wait, never a missing report.
+        # The final report waits only a short time for the analysis and is never missing because of it.
         source_analysis = SourceAnalysisOperator(
             task_id="source_analysis", retries=0, execution_timeout=timedelta(minutes=1)
         )
         preliminary_report = PreliminaryReportOperator(task_id="preliminary_report")
-        # A leaf: no report waits for services on the net, and none of them fails a run.
+        # A leaf, because online services must neither delay a report nor fail a run.
         remote_catalogues = RemoteCataloguesOperator(
             task_id="remote_catalogues", retries=0, execution_timeout=timedelta(minutes=1)
         )
-        # Whatever fails after the event file, the Burst Advocate gets what there is.
+        # If a step after the event file fails, the Burst Advocate still gets the other results.
         crosscheck_positions = CrosscheckPositionsOperator(
             task_id="crosscheck_positions", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
         )
         update_BA = UpdateBAOperator(  # noqa: N806  the workflow's own name
             task_id="update_BA", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
         )
-        # What becomes of the question is told by its own run: the answer may take hours.
+        # The question has its own run, because the answer may take hours.
         ask_ba = AskBAOperator(task_id="ask_ba")
         ask_ba_final = AskBAOperator(task_id="ask_ba_final")
         run_complete = EmptyOperator(task_id="run_complete")

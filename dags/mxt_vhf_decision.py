@@ -1,17 +1,16 @@
 """
 ### The Burst Advocate decides, MXT-VHF announces
 
-A run of `mxt_vhf` that has found a position starts a run of this DAG under the same run id, with its
-preliminary report.
+After its preliminary report, a run of `mxt_vhf` with a position starts a run of this DAG under the same run
+id.
 
-1. **ba_decision** shows the result and the drafts, here under *Required Actions* and on the burst's desk,
-   and waits for *Approve* or *Reject*, with another position than the best one and a comment where wanted.
-   Nothing runs while it waits. An answer counts if the report that was read was the newest one of the run;
-   otherwise the question is put again. Without an answer in time (7 days, where the installation says nothing
-   else) nothing is announced.
-2. **announce** archives the decision with the name and the time of who answered. Approved, it releases a
-   VOEvent, a GCN notice, the draft of a circular and a message, and tells NATS and the webhook, once. A test
-   is archived and told nobody.
+1. **ba_decision** shows the result and the drafts, here under *Required Actions* and on the desk of the
+   burst, and waits for *Approve* or *Reject*. The Burst Advocate can choose another position and add a
+   comment. No process waits. An answer is valid only for the newest report of the run; otherwise the question
+   is asked again. Without an answer in time (default 7 days) nothing is announced.
+2. **announce** archives the decision with the name of the Burst Advocate and the time. If approved, it
+   releases a VOEvent, a GCN notice, a circular draft and a message, and sends them once to NATS and the
+   webhook. A test is archived, and nothing is sent.
 """
 
 from datetime import timedelta
@@ -30,7 +29,7 @@ with DAG(
     params=decision_params(),
     tags=["svom", "mxt", "vhf"],
     doc_md=__doc__,
-    # A question may wait for days and holds nothing: open ones must not keep the next from being put.
+    # An open question may wait for days but occupies nothing, so it must not block further questions.
     max_active_runs=10_000,
     default_args={
         "owner": "mxt-vhf",
@@ -39,7 +38,7 @@ with DAG(
         "weight_rule": LiveAlertsFirst(),
     },
 ) as dag:
-    # Each answer about a report that is not the newest one costs a try.
+    # Each answer about an outdated report uses up one try.
     ba_decision = BADecisionOperator(task_id="ba_decision", retries=50)
     announce = AnnounceOperator(
         task_id="announce", decided_by="ba_decision", execution_timeout=timedelta(minutes=5)

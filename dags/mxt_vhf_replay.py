@@ -1,18 +1,17 @@
 """
-### Send archived alerts again, and compare
+### Replay archived alerts and compare the reports
 
-The inputs kept in the archive go through the steps of `mxt_vhf` again, as runs of `mxt_vhf_rerun` with their
-own run ids, `<run_id>__replay_<time>`: the live runs and their products stay untouched. Start it with the
-form or with `mxtvhf replay`. `mxt_vhf_replay_nightly` starts it every night, once somebody has unpaused that
-DAG.
+Archived inputs go through the steps of `mxt_vhf` again, as runs of `mxt_vhf_rerun` with their own run ids
+`<run_id>__replay_<time>`. The live runs and their products are not changed. Start a replay with the form or
+with `mxtvhf replay`. `mxt_vhf_replay_nightly` starts one every night if it is unpaused.
 
-1. **select_archived_inputs** chooses them: the newest, those of some bursts, or of the bursts of some days.
-2. **start_replays** starts them in a few series at the same time, in each one after the other, and waits
-   for their ends without holding a worker. With `speed` they come with the times that lay between them, so
-   many times as fast.
-3. **compare_reports** compares each new report with the original one: `comparison.json` beside the new
-   report, and all in one table, the link *Comparison*.
-4. **nothing_changed** is red when one of them differs in what must be the same.
+1. **select_archived_inputs** selects the newest inputs, or those of given bursts or days.
+2. **start_replays** starts the replays in several parallel series, one after the other in each series, and
+   waits for their ends without occupying a worker. `speed` is the playback speed: 1 keeps the original
+   spacing of the inputs, 10 is ten times faster, and without it all start at once.
+3. **compare_reports** compares each new report with the original one. It writes `comparison.json` next to the
+   new report and one table of all comparisons (link *Comparison*).
+4. **nothing_changed** fails if a report differs in a quantity that must not change.
 """
 
 from datetime import timedelta
@@ -40,11 +39,11 @@ with DAG(
     default_args={"owner": "mxt-vhf", "retries": 2, "retry_delay": timedelta(seconds=10)},
 ) as dag:
     select_archived_inputs = SelectArchivedInputsOperator(task_id="select_archived_inputs")
-    # The steps of each replay have their own limits; one that waits for its moment may wait for hours.
+    # The steps of each replay have their own time limits, but the start time may be hours away.
     start_replays = ReplaySeriesOperator.partial(
         task_id="start_replays", trigger_dag_id=RunKind.REPLAY.dag_id, execution_timeout=None
     ).expand(series=select_archived_inputs.output)
-    # A replay that could not be started is one that has no report.
+    # Also runs if a replay could not be started, which is then compared as one without a report.
     compare_reports = CompareReportsOperator(
         task_id="compare_reports",
         selected_by="select_archived_inputs",

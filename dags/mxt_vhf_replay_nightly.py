@@ -1,9 +1,9 @@
 """
 ### Replay the newest alerts every night
 
-Starts a run of `mxt_vhf_replay` with its default parameters: the newest five inputs of the archive.
+This DAG starts a run of `mxt_vhf_replay` with its default parameters, the newest five inputs of the archive.
 
-It is paused until somebody unpauses it, because a replay asks GP for an analysis as a live alert does.
+It is paused until a user unpauses it, because a replay requests an analysis of GP like a live alert.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator

@@ -1,12 +1,12 @@
 """
-### Remove what need not be kept
+### Remove old files every night
 
-Every night, logs of tasks, products of replays and tests, and notes about them that are older than
-`MXTVHF_KEEP_DAYS` (90). The archive of what was received, products and reports of real bursts, decisions and
-announcements are never touched.
+This DAG removes task logs, products of replays and tests, and records about them that are older than
+`MXTVHF_KEEP_DAYS` (default 90). Archived inputs and the products, reports, decisions and announcements of
+real bursts are never removed.
 
-It is paused until somebody wants it. `mxtvhf retention` does the same by hand, and also removes old rows of
-Airflow's database, which a task may not.
+It is paused until a user unpauses it. The command `mxtvhf retention` does the same and also removes old rows
+of Airflow's log tables, to which a task has no access.
 """
 
 from datetime import timedelta

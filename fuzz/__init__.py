@@ -1,1 +1,1 @@
-"""Fuzzing of everything that reads bytes from outside: ``make fuzz``, ``python -m fuzz --help``."""
+"""Fuzz all code that reads external input: ``make fuzz``, ``python -m fuzz --help``."""

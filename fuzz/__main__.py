@@ -1,4 +1,4 @@
-"""``python -m fuzz``: all targets, each in a process of its own, and a table of what was tried."""
+"""Fuzz all targets, each in its own process, and print a table: ``python -m fuzz``."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ FIGURES = {
     "per second": r"stat::average_exec_per_sec:\s+(\d+)",
     "coverage": r"cov: (\d+)",
 }
-"""Column -> where libFuzzer prints its number; coverage counts branches."""
+"""Table column -> pattern of its number in libFuzzer's output; coverage counts branches."""
 
 
 def main() -> int:
-    """Fuzz the targets that are named, by default all; the status is 1 when one of them found something."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz what reads bytes from outside.")
-    parser.add_argument("target", nargs="*", help=f"of {', '.join(TARGETS)}; default: all")
-    parser.add_argument("--seconds", type=int, default=60, help="how long each (60)")
-    parser.add_argument("--findings", type=Path, default=Path("var/fuzz"), help="folder for what is found")
+    """Fuzz the named targets, by default all; return 1 if there is a finding, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fuzz", description="Fuzz code that reads external input."
+    )
+    parser.add_argument("target", nargs="*", help=f"{', '.join(TARGETS)}; default: all")
+    parser.add_argument("--seconds", type=int, default=60, help="duration for each target (default 60)")
+    parser.add_argument("--findings", type=Path, default=Path("var/fuzz"), help="folder of the findings")
     arguments = parser.parse_args()
     if unknown := set(arguments.target) - TARGETS.keys():
-        parser.error(f"no target {', '.join(sorted(unknown))}")
+        parser.error(f"unknown target {', '.join(sorted(unknown))}; expected {', '.join(TARGETS)}")
     print("".join(f"{column:>16}" for column in ("target", *FIGURES)))
     starts = seeds()
     results = [
@@ -47,20 +49,20 @@ def main() -> int:
 
 
 def fuzzed(name: str, starts: list[bytes], seconds: int, findings: Path) -> bool:
-    """Fuzz one target and print its line; tell whether nothing was found."""
-    place = findings / name
-    place.mkdir(parents=True, exist_ok=True)
+    """Fuzz one target and print its table row; return True if there is no finding."""
+    own = findings / name
+    own.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         corpus, log = Path(folder) / "corpus", Path(folder) / "log"
         corpus.mkdir()
         for number, seed in enumerate(starts):
             (corpus / f"{number:03d}").write_bytes(seed)
-        status = fuzz_apart(TARGETS[name], corpus, place, seconds, log)
-        told = log.read_text(errors="replace")
-    numbers = [re.findall(pattern, told) or ["0"] for pattern in FIGURES.values()]
+        status = fuzz_apart(TARGETS[name], corpus, own, seconds, log)
+        output = log.read_text(errors="replace")
+    numbers = [re.findall(pattern, output) or ["0"] for pattern in FIGURES.values()]
     print(f"{name:>16}" + "".join(f"{int(number[-1]):>16,}" for number in numbers), flush=True)
     if status:
-        print(told[-6000:])
+        print(output[-6000:])
     return status == 0
 
 

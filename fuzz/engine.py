@@ -1,4 +1,4 @@
-"""The engine is atheris: LLVM's libFuzzer, guided by the coverage of this package's bytecode."""
+"""Run libFuzzer through atheris, guided by the coverage of this package's bytecode."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from pathlib import Path
 import atheris
 
 LONGEST_INPUT = 65_536
-"""Bytes."""
+"""Largest input, bytes."""
 LONGEST_S, MOST_MB = 10, 2048
-"""What one input may take; more is a finding."""
+"""Limits of time (s) and memory (MB) for one input; exceeding them is a finding."""
 
 
 def fuzz(target: Callable[[bytes], None], corpus: Path, findings: Path, seconds: int) -> None:
-    """Hand a target to libFuzzer, from the seeds in ``corpus``; what it finds is laid into ``findings``.
-
-    It ends the process.
-    """
+    """Fuzz a target with the seeds in ``corpus``, write findings to ``findings``, and end the process."""
     limits = [f"-max_len={LONGEST_INPUT}", f"-timeout={LONGEST_S}", f"-rss_limit_mb={MOST_MB}"]
     options = [f"-max_total_time={seconds}", f"-artifact_prefix={findings}/", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], str(corpus), *limits, *options], target)
@@ -27,9 +24,9 @@ def fuzz(target: Callable[[bytes], None], corpus: Path, findings: Path, seconds:
 
 
 def fuzz_apart(target: Callable[[bytes], None], corpus: Path, findings: Path, seconds: int, log: Path) -> int:
-    """Fuzz in a process forked from this one, which has imported the targets; return its exit status.
+    """Fuzz in a forked process, which already has the imported targets; return its exit status.
 
-    ``log`` gets all that it prints.
+    The output of the process is written to ``log``.
     """
     sys.stdout.flush()
     process = os.fork()

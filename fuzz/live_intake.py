@@ -1,10 +1,11 @@
-"""The whole intake, driven by a story: what arrives, what is done to the disk, what Airflow answers.
+"""Fuzz the whole intake with scripts of inputs, disk damage and Airflow answers.
 
-A story is any bytes: acts with `SEPARATOR` between them. The first byte of an act chooses what happens, see
-`ACTS`; the rest is divided at NUL bytes into what it happens with.
+A script consists of actions separated by `SEPARATOR`. The first byte of an action selects one of `ACTS`; the
+rest holds its arguments, separated by NUL bytes. Any bytes are a valid script.
 
-After the story Airflow is sound again and a sound notice of another burst arrives: it must get its run, once,
-and whatever the story did may only be set aside. An error that the intake itself calls internal is a finding.
+After the script, Airflow works again and a valid notice of another burst arrives. It must get exactly one
+run, and unreadable inputs may only be moved to quarantine. An error that the intake logs as internal is a
+finding.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
 def live_intake(raw: bytes) -> None:
-    """Play a story, then see that a sound notice gets its run."""
-    # In memory where the system offers it: each message is synced to the disk several times.
+    """Execute a script, then check that a valid notice gets its run."""
+    # In memory if possible, since each message is synced to disk several times.
     with tempfile.TemporaryDirectory(prefix="mxtvhf-fuzz-", dir=MEMORY) as folder, _findings():
         stage = Stage(Path(folder))
         for act in raw.split(SEPARATOR)[:MOST_ACTS]:
@@ -61,7 +62,7 @@ def live_intake(raw: bytes) -> None:
 
 
 class Stage:
-    """An installation in a folder, with an Airflow that answers what it is told to answer."""
+    """An installation in a folder, with a simulated Airflow whose answers are set by the script."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(state=folder)
@@ -70,7 +71,7 @@ class Stage:
         self.begin()
 
     def begin(self) -> None:
-        """Start a listener on what is on the disk."""
+        """Start a listener on the files of the installation."""
         api = AirflowApi("http://airflow.invalid", "admin", "x")
         api._session.mount("http://", self.airflow)
         api._session.mount("https://", self.airflow)
@@ -81,15 +82,15 @@ class Stage:
         self.ledger = StreamLedger(self.archive.root, "STREAM", NOW)
 
     def round(self, seconds: float) -> None:
-        """Have the inbox scanned until what lies there is taken, and the intake do its work."""
+        """Scan the inbox until its files are accepted, and run the intake once."""
         self.now += timedelta(seconds=seconds)
         for _ in range(2):
             self.inbox.scan()
         self.intake.round(lambda: self.now)
 
     def end(self) -> None:
-        """Check that a sound notice gets its run in spite of all."""
-        if self.archive.has(SOUND_BURST):  # the story told of it
+        """Check that a valid notice still gets its run."""
+        if self.archive.has(SOUND_BURST):  # the script contains this burst
             return
         self.airflow.answers.clear()
         self.begin()
@@ -107,7 +108,7 @@ class Stage:
 
 
 class OddAirflow(BaseAdapter):
-    """Answers as Airflow's REST API does, but for the answers that are given to it, once each."""
+    """A simulation of Airflow's REST API that returns each prepared answer once, then valid ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +116,7 @@ class OddAirflow(BaseAdapter):
         self.started: list[str] = []
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
-        """Answer a request."""
+        """Return the answer to a request."""
         answer = requests.Response()
         answer.request, answer.url = request, request.url or ""
         answer.status_code, body = self.answers.pop(0) if self.answers else self._sound(request)
@@ -134,9 +135,9 @@ class OddAirflow(BaseAdapter):
         return 200, b'{"state": "running", "conf": {}}'
 
 
-def file(stage: Stage, told: bytes) -> None:
-    """Lay a file into the inbox: name, content; without content it is a sound notice."""
-    name, _, content = told.partition(b"\0")
+def file(stage: Stage, arguments: bytes) -> None:
+    """Drop a file into the inbox. Arguments: name, content; without content it is a valid notice."""
+    name, _, content = arguments.partition(b"\0")
     parts = [part for part in name.split(b"/") if part not in (b"", b".", b"..")] or [b"a.xml"]
     path = stage.settings.inbox.joinpath(*map(os.fsdecode, parts))
     if not path.name.lower().endswith(SUFFIXES):
@@ -146,33 +147,33 @@ def file(stage: Stage, told: bytes) -> None:
         path.write_bytes(content or sound_notice(BURST))
 
 
-def message(stage: Stage, told: bytes) -> None:
-    """Publish to NATS: subject, signature, content; kept as a part without trusted keys does it."""
-    subject, signature, content = _three(told)
+def message(stage: Stage, arguments: bytes) -> None:
+    """Receive a NATS message without trusted keys. Arguments: subject, signature, content."""
+    subject, signature, content = _three(arguments)
     _keep(stage, None, subject, signature, content)
 
 
-def signed_message(stage: Stage, told: bytes) -> None:
-    """Publish to NATS where only signed messages are taken in."""
-    subject, signature, content = _three(told)
+def signed_message(stage: Stage, arguments: bytes) -> None:
+    """Receive a NATS message if only signed messages are accepted. Arguments as for `message`."""
+    subject, signature, content = _three(arguments)
     keys = stage.settings.state / "keys.pem"
     keys.write_bytes(_public_key())
     _keep(stage, keys, subject, signature, content)
 
 
-def waiting_file(stage: Stage, told: bytes) -> None:
-    """Put a file into the waiting room: name, content."""
-    name, _, content = told.partition(b"\0")
+def waiting_file(stage: Stage, arguments: bytes) -> None:
+    """Write a file to the spool. Arguments: name, content."""
+    name, _, content = arguments.partition(b"\0")
     with suppress(OSError):
         (stage.intake.incoming.folder / os.fsdecode(name.replace(b"/", b"_") + b".msg")).write_bytes(content)
 
 
-def kept_file(stage: Stage, told: bytes) -> None:
-    """Damage a file of the archive: which one, how, with what."""
+def kept_file(stage: Stage, arguments: bytes) -> None:
+    """Damage a file of the archive. Arguments: number of the file, kind of damage, content."""
     files = sorted(path for path in stage.archive.root.rglob("*") if path.is_file())
-    if not files or len(told) < 2:
+    if not files or len(arguments) < 2:
         return
-    path, manner, content = files[told[0] % len(files)], told[1] % 5, told[2:]
+    path, manner, content = files[arguments[0] % len(files)], arguments[1] % 5, arguments[2:]
     if manner == 0:
         path.write_bytes(content)
     elif manner == 1:
@@ -186,24 +187,24 @@ def kept_file(stage: Stage, told: bytes) -> None:
         path.mkdir()
 
 
-def answer(stage: Stage, told: bytes) -> None:
-    """Prepare an answer of Airflow: the status from 200 on, the body."""
-    stage.airflow.answers.append((200 + int.from_bytes(told[:2], "big") % 400, told[2:]))
+def answer(stage: Stage, arguments: bytes) -> None:
+    """Prepare an answer of Airflow. Arguments: HTTP status minus 200, body."""
+    stage.airflow.answers.append((200 + int.from_bytes(arguments[:2], "big") % 400, arguments[2:]))
 
 
-def pause(stage: Stage, told: bytes) -> None:
-    """Let time pass, by the first byte, and have the listener do its work."""
-    stage.round(10.0 * (told[0] if told else 0))
+def pause(stage: Stage, arguments: bytes) -> None:
+    """Advance the time by 10 s times the first byte, and run the listener once."""
+    stage.round(10.0 * (arguments[0] if arguments else 0))
 
 
-def restart(stage: Stage, told: bytes) -> None:
+def restart(stage: Stage, arguments: bytes) -> None:
     """Start the listener again."""
     stage.begin()
 
 
-def note(stage: Stage, told: bytes) -> None:
-    """Note a message in the ledger, and ask it for what is missing."""
-    stage.ledger.note(told[0] if told else 0, told[1:])
+def note(stage: Stage, arguments: bytes) -> None:
+    """Record a message in the ledger and query the missing ones."""
+    stage.ledger.note(arguments[0] if arguments else 0, arguments[1:])
     stage.ledger.missing(1, stage.ledger.newest() or 0)
 
 
@@ -213,14 +214,14 @@ ACTS: Mapping[str, Callable[[Stage, bytes], None]] = {
 }
 
 
-def act_bytes(act: Callable[[Stage, bytes], None], told: bytes = b"") -> bytes:
-    """Return an act as a story has it."""
-    return bytes([sorted(ACTS).index(act.__name__)]) + told
+def act_bytes(act: Callable[[Stage, bytes], None], arguments: bytes = b"") -> bytes:
+    """Return an action as part of a script."""
+    return bytes([sorted(ACTS).index(act.__name__)]) + arguments
 
 
 @cache
 def sound_notice(burst_id: str) -> bytes:
-    """Return a notice that needs nothing but itself."""
+    """Return a valid notice of a burst."""
     return write_notice(
         Alert(
             ivorn=f"ivo://org.svom/fsc#{burst_id}_eclairs-wakeup",
@@ -245,14 +246,14 @@ def _keep(stage: Stage, keys: Path | None, subject: bytes, signature: bytes, con
     gate(stage.intake, keys)(ReceivedMessage(content or sound_notice(BURST), source, stage.now, header))
 
 
-def _three(told: bytes) -> tuple[bytes, bytes, bytes]:
-    first, _, rest = told.partition(b"\0")
+def _three(arguments: bytes) -> tuple[bytes, bytes, bytes]:
+    first, _, rest = arguments.partition(b"\0")
     second, _, third = rest.partition(b"\0")
     return first, second, third
 
 
 class _Findings(logging.Handler):
-    """Keeps the errors that the intake survives, but that are faults of ours."""
+    """A log handler that collects the internal errors of the intake."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -260,8 +261,8 @@ class _Findings(logging.Handler):
         self.errors: list[BaseException] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the error of a record, if it tells one."""
-        self.format(record).encode()  # a log that cannot be written tells nothing
+        """Collect the exception of a record."""
+        self.format(record).encode()  # a record that cannot be encoded is an error, too
         if record.exc_info and record.exc_info[1] is not None:
             self.errors.append(record.exc_info[1])
 

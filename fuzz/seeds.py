@@ -1,4 +1,4 @@
-"""What the fuzzing starts from: sound inputs of every kind, made by the project's own writers."""
+"""Create the seeds of the fuzzing: valid inputs of every kind, made by the project's own writers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def seeds() -> dict[str, list[bytes]]:
             "packets": [stream[:2000], *_packets(stream[:500])],
             "sealed_packets": [*_openings(stream[:2000]), *_position_openings(stream)],
             "notice": [path.read_bytes() for path in sorted(folder.glob("*.xml"))],
-            # Without checksums: damage would hardly get past them.
+            # Without checksums, which would reject most damaged files.
             "event_file": [_without_checksums(event_file)],
             "attitude": [_without_checksums(_attitude_product(stream))],
             "catalogue": [*_catalogues(folder)],
@@ -59,7 +59,7 @@ def seeds() -> dict[str, list[bytes]]:
 
 
 def _catalogues(folder: Path) -> Iterator[bytes]:
-    """Yield a table in every format, for FITS also as text, for VOTables also in binary."""
+    """Yield a table in every format, also as ASCII table in FITS and as binary VOTable."""
     table = Table({"name": ["A", "B"], "ra": [10.0, 200.0] * u.deg, "dec": [1.0, 2.0], "r90": [3.0, 4.0]})
     for kind, options in {
         "fits": {},
@@ -91,7 +91,7 @@ def _attitude_product(stream: bytes) -> bytes:
 
 
 def _position_openings(stream: bytes) -> Iterator[bytes]:
-    """Yield the first position packets: they come later than the others."""
+    """Yield the first position packets, which are sent later than the others."""
     kinds = layout().types
     number = kinds.index(layout().position)
     yield from [one for one in _openings(stream) if one[0] == number][:3]
@@ -105,7 +105,7 @@ def _packets(stream: bytes) -> Iterator[bytes]:
 
 
 def _openings(stream: bytes) -> Iterator[bytes]:
-    """Yield packets as `targets.sealed_packets` takes them: the number of the kind, and no CRC."""
+    """Yield packets for `targets.sealed_packets`: number of the packet type, content without CRC."""
     sizes = [kind.size for kind in layout().types]
     for packet in _packets(stream):
         yield bytes([sizes.index(len(packet))]) + packet[:-2]
@@ -122,7 +122,7 @@ def _messages() -> Iterator[bytes]:
 
 
 def _stories(stream: bytes) -> Iterator[bytes]:
-    """Yield stories of `fuzz.live_intake`: each act, with the names and answers that most often go wrong."""
+    """Yield scripts for `fuzz.live_intake`: every action, with names and answers that are prone to errors."""
     notice, later = act_bytes(file, b"a.xml"), act_bytes(pause, b"\x05")
     login = act_bytes(answer, b'\x00\x01{"access_token": "t"}')
     arrivals = [notice, act_bytes(file, b"night/p.bin\0" + stream), later]

@@ -1,6 +1,6 @@
-"""What is fuzzed: each target takes any bytes, and may refuse them as `InvalidInput` but do nothing else.
+"""The fuzzing targets; each accepts any bytes and may only reject them with `InvalidInput`.
 
-The target that plays whole stories to the intake is in `fuzz.live_intake`.
+The target that drives the whole intake is in `fuzz.live_intake`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BURST = "sb26051102"
 
 
 def packets(raw: bytes) -> None:
-    """Read VHF packets as received."""
+    """Decode VHF packets as received."""
     with suppress(InvalidInput):
         bursts_in(raw, name="fuzz")
     with suppress(InvalidInput):
@@ -39,12 +39,12 @@ def packets(raw: bytes) -> None:
 
 
 def sealed_packets(raw: bytes) -> None:
-    """Read VHF packets with a right CRC, whatever they say: most faults end at the CRC otherwise."""
+    """Decode VHF packets with arbitrary content but a valid CRC, which most damaged packets do not have."""
     packets(seal(raw))
 
 
 def seal(raw: bytes) -> bytes:
-    """Make packets with a right CRC of any bytes; the first of each piece chooses the kind of packet."""
+    """Split bytes into packets with a valid CRC; the first byte of each piece selects the packet type."""
     sealed, kinds = bytearray(), layout().types
     while raw:
         kind = kinds[raw[0] % len(kinds)]
@@ -55,13 +55,13 @@ def seal(raw: bytes) -> bytes:
 
 
 def notice(raw: bytes) -> None:
-    """Read a VOEvent."""
+    """Parse a VOEvent."""
     with suppress(InvalidInput):
         read_alert(raw)
 
 
 def event_file(raw: bytes) -> None:
-    """Read an event file, as the reference GP service is given one."""
+    """Read an event file, as the reference GP does."""
     path = _scratch() / "fuzz.fits"
     path.write_bytes(raw)
     with suppress(InvalidInput):
@@ -75,7 +75,7 @@ def attitude(raw: bytes) -> None:
 
 
 def catalogue(raw: bytes) -> None:
-    """Read a catalogue file, of any format."""
+    """Read a catalogue file of any format."""
     path, choice, evidence = _scratch() / "fuzz.dat", Choice(default_r90_arcsec=5.0), Evidence()
     path.write_bytes(raw)
     with suppress(InvalidInput):
@@ -86,7 +86,7 @@ def catalogue(raw: bytes) -> None:
 
 
 def message(raw: bytes) -> None:
-    """Read a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
+    """Parse a message of MXT-VHF, as ``mxtvhf log-queue`` does."""
     with suppress(InvalidInput):
         read_message(raw)
 

@@ -1,52 +1,53 @@
-"""The exceptions of the package, named after what the caller should do.
+"""The exceptions of the package, which tell the caller whether to retry.
 
 ::
 
     MxtVhfError
     ├── InvalidInput        the input is wrong: quarantine it, do not retry      (CLI exit status 2)
-    │   ├── NotOurs         a sound message, but of another mission or burst
-    │   ├── NewerVersion    a kept file written by a later version of this software
-    │   └── SeveralFaults   a file of settings, or the environment, with a line for each fault
-    ├── NothingToDo         a legal input that needs no analysis: stop in good order
-    └── Failure             our side or a partner's side failed                  (CLI exit status 1)
+    │   ├── NotOurs         a valid message of another mission or burst
+    │   ├── NewerVersion    a stored file written by a later version of this software
+    │   └── SeveralFaults   settings in a file or the environment, with a line for each fault
+    ├── NothingToDo         a valid input that needs no analysis: end without an error
+    └── Failure             this service or a partner failed                     (CLI exit status 1)
         ├── Retriable       may work when tried again (network, 5xx)
         └── GpFailed        the General Program ended its job with an error
 
-Every message names the input and the cause, in one line; that of `SeveralFaults` has a line for each fault.
+Every message says in one line what is wrong, where, and what is expected or to be done; that of
+`SeveralFaults` has a line for each fault. ``docs/reference/error-messages.md`` lists all messages.
 """
 
 
 class MxtVhfError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base class of all errors of this package."""
 
 
 class InvalidInput(MxtVhfError):
-    """An input that cannot be processed; retrying is useless, the input is kept in quarantine."""
+    """An input that cannot be processed, even by a retry; it is kept in the quarantine."""
 
 
 class NotOurs(InvalidInput):
-    """A well-formed message that is not for this pipeline (another mission, another burst)."""
+    """A valid message that is not for this pipeline (another mission, another burst)."""
 
 
 class NewerVersion(InvalidInput):
-    """A kept file whose ``schema_version`` is higher than this version of mxtvhf can read."""
+    """A stored file whose ``schema_version`` is higher than this version of mxtvhf can read."""
 
 
 class SeveralFaults(InvalidInput):
-    """Settings of which several may be wrong: one line for each fault."""
+    """One or more invalid settings; the message has one line for each."""
 
 
 class NothingToDo(MxtVhfError):
-    """A legal input without anything to analyse (no position, no photons, a retraction)."""
+    """A valid input without anything to analyse (no position, no photons, a retraction)."""
 
 
 class Failure(MxtVhfError):
-    """Processing failed although the input was sound."""
+    """Processing failed although the input was valid."""
 
 
 class Retriable(Failure):
-    """A failure that may pass by itself: the network, a server that is down or overloaded."""
+    """A failure that a retry may overcome: the network, a server that is down or overloaded."""
 
 
 class GpFailed(Failure):
-    """The General Program pipeline reported that its analysis failed; carries its own message."""
+    """The General Program pipeline reported a failed analysis; the message includes its reason."""

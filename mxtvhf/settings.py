@@ -1,6 +1,6 @@
 """Settings of an installation, from environment variables with the prefix ``MXTVHF_``.
 
-Read with `read_settings` at the edges only (command line, operators, services); the science never looks here.
+Only command line, operators and services read them, with `read_settings`; the science code does not use them.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from mxtvhf.models.toml import fault_cause
 
 PREFIX = "MXTVHF_"
 LONGEST_DAYS = 36_500
-"""A hundred years, days: longer spans are mistakes, and a date so long ago cannot be computed."""
+"""A hundred years, days. A longer span is a mistake, and its start may be before the first possible date."""
 LONGEST_S = 86_400.0 * LONGEST_DAYS
 
 Role = Literal["viewer", "robot", "user", "op", "admin"]
-"""Roles of users of the web UI and the REST API; each has the rights of those before it
+"""Roles of users of the web UI and the REST API, each with all rights of the roles before it
 (docs/explanation/security.md)."""
 
 ADMIN = "admin"
 """The user with all rights, in every installation."""
 
 EventKind = Literal["live", "test", "drill"]
-"""A drill is a test that wakes people on purpose; replays are no events."""
+"""Kinds of events that cause notifications. A drill is a test that wakes people; replays cause none."""
 
 NotifiedEvent = Literal[
     "first_notice",
@@ -54,7 +54,7 @@ NotifiedEvent = Literal[
     "run_failed",
     "intake_silent",
 ]
-"""What people are notified of by rules."""
+"""Events that a rule can notify people of."""
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$", strip_whitespace=True)]
 """Text on one line."""
@@ -63,12 +63,12 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
 def _from_json(value: Any) -> Any:
-    """Return what the JSON of an environment variable holds; a value from elsewhere stays as it is.
+    """Return the value of a JSON text; a value that is not a text is returned unchanged.
 
     Raises
     ------
     ValueError
-        It is not JSON.
+        The text is not JSON.
     """
     if not isinstance(value, str):
         return value
@@ -79,12 +79,12 @@ def _from_json(value: Any) -> Any:
 
 
 def _possible_folder(path: Path) -> Path:
-    """Return the path of a folder, which need not be there yet.
+    """Return the path of a folder, which need not exist yet.
 
     Raises
     ------
     ValueError
-        Another kind of file has this name, or it is not UTF-8, as records on disk need it.
+        The path is that of a file, or is not UTF-8, which records on disk require.
     """
     if not is_utf8(os.path.abspath(path)):
         raise ValueError(f"found {str(path)!r}, expected a name in UTF-8")
@@ -94,48 +94,53 @@ def _possible_folder(path: Path) -> Path:
 
 
 FromJson = (NoDecode, BeforeValidator(_from_json))
-"""Read here, not by pydantic-settings, whose error names neither the variable nor the value."""
+"""Parse the JSON here, because the error of pydantic-settings names neither the variable nor the value."""
 
 
 class IntakePolicy(Model):
-    """When the photons of a burst, which trickle in over minutes, are worth a run."""
+    """Conditions under which the photons of a burst, which arrive over minutes, start a run."""
 
     first_photons: int = Field(
-        default=30, ge=1, description="photons (source and background) with which the first run starts"
+        default=30, ge=1, description="number of photons (source and background) that starts the first run"
     )
     first_seconds: float = Field(
         default=20.0,
         ge=0.0,
         le=LONGEST_S,
-        description="or seconds after the first packet, with however few photons",
+        description="time after the first packet at which the first run starts with any number of photons, s",
     )
     growth: float = Field(
         default=2.0,
         gt=1.0,
         allow_inf_nan=False,
-        description="an update when there are so many times the photons of the last run",
+        description="ratio to the number of photons of the last run that starts an update",
     )
     quiet_seconds: float = Field(
-        default=30.0, ge=0.0, le=LONGEST_S, description="the last update when no new packet came for so long"
+        default=30.0,
+        ge=0.0,
+        le=LONGEST_S,
+        description="time without a new packet that starts the last update, s",
     )
-    updates: int = Field(default=4, ge=0, le=1000, description="updates at most, the last one included")
+    updates: int = Field(
+        default=4, ge=0, le=1000, description="largest number of updates, including the last one"
+    )
     close_seconds: float = Field(
         default=3600.0,
         gt=0.0,
         le=LONGEST_S,
-        description="a burst of which nothing new came for so long is left alone",
+        description="time without new input after which no more runs of a burst are started, s",
     )
 
 
 class NotificationRule(Model):
-    """Which events are notified to whom."""
+    """The people to notify of events."""
 
     events: tuple[NotifiedEvent, ...] = Field(min_length=1)
     kinds: tuple[EventKind, ...] = Field(default=("live", "drill"), min_length=1)
     to: str = Field(
         default="duty",
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="duty: who is on duty; all: everybody; else a tag of the file of channels",
+        description="duty: the person on duty; all: everybody; otherwise a tag of the channels file",
     )
     escalate: bool = Field(
         default=False, description="notify the next person, then everybody, until somebody acknowledges"
@@ -144,27 +149,38 @@ class NotificationRule(Model):
     @model_validator(mode="after")
     def _tests_wake_nobody(self) -> NotificationRule:
         if "test" in self.kinds and self.to in ("duty", "all"):
-            raise ValueError(f'to = "{self.to}": a test wakes nobody; expected the tag of a chat')
+            raise ValueError(f'to = "{self.to}": tests must not wake people; expected the tag of a chat')
         if self.escalate and self.to != "duty":
-            raise ValueError(f'to = "{self.to}": only what goes to duty can be escalated')
+            raise ValueError(
+                f'to = "{self.to}": cannot be escalated; expected to = "duty" or escalate = false'
+            )
         return self
 
 
 class NotificationPolicy(Model):
-    """Who is notified of what, and by which channels."""
+    """Notifications: channels, rota, times and rules."""
 
     channels: Path = Field(description="file with a line 'tag[, tag] = URL' for each channel; a secret")
     rota: Path | None = Field(
-        default=None, description="TOML file: who is on duty when; None: everybody always is"
+        default=None, description="TOML file with the rota; None: everybody is always on duty"
     )
     escalate_minutes: float = Field(
-        default=5.0, gt=0.0, le=1440.0, description="without an acknowledgement, until the next one"
+        default=5.0,
+        gt=0.0,
+        le=1440.0,
+        description="time without acknowledgement until the next person is notified, min",
     )
     reminder_minutes: float = Field(
-        default=30.0, ge=0.0, le=10_080.0, description="before a shift its person is reminded; 0: never"
+        default=30.0,
+        ge=0.0,
+        le=10_080.0,
+        description="time before a shift at which its person is reminded, min; 0: no reminder",
     )
     silent_minutes: float = Field(
-        default=5.0, gt=0.0, le=1440.0, description="an intake that fails for so long is silent"
+        default=5.0,
+        gt=0.0,
+        le=1440.0,
+        description="duration of a failure of the intake after which it counts as silent, min",
     )
     rules: tuple[NotificationRule, ...] = Field(
         default=(
@@ -174,25 +190,25 @@ class NotificationPolicy(Model):
                 escalate=True,
             ),
         ),
-        description="all that fit an event apply",
+        description="rules; all that match an event are applied",
     )
 
 
 class AnnouncementTexts(Model):
-    """What the texts of an announcement say beside the result."""
+    """Authors and acknowledgement in the texts of an announcement."""
 
     authors: tuple[Line, ...] = Field(
         default=(),
-        description="authors of circulars after the Burst Advocate, as they are printed",
+        description="authors of circulars after the Burst Advocate, as printed",
         examples=[["A. Lovelace (CEA)"]],
     )
     advocates: dict[str, Line] = Field(
         default={},
-        description="login of a Burst Advocate -> their name, as it is printed",
+        description="printed name of each Burst Advocate, by login",
         examples=[{"ada": "A. Lovelace (CEA)"}],
     )
     acknowledgement: Line | None = Field(
-        default=None, description="last paragraph of circulars; None: the one of announcement.toml"
+        default=None, description="last paragraph of circulars; None: that of announcement.toml"
     )
 
     def byline(self, decided_by: str | None) -> tuple[str, ...]:
@@ -201,8 +217,8 @@ class AnnouncementTexts(Model):
         Parameters
         ----------
         decided_by
-            Login of the Burst Advocate; None: nobody has decided yet. A login without a printed name is
-            named only where no authors are configured.
+            Login of the Burst Advocate; None: no decision yet. A login without a printed name is used only if
+            no authors are configured.
         """
         advocate = self.advocates.get(decided_by) if decided_by is not None else None
         if advocate is None and not self.authors:
@@ -212,30 +228,31 @@ class AnnouncementTexts(Model):
 
 
 class NatsTls(Model):
-    """The certificates with which a client of NATS proves who it is, and judges the server."""
+    """Certificates of a NATS client: its own, and the authority that it trusts."""
 
     ca: Path | None = Field(
-        default=None, description="PEM file of the authority of the server's certificate; None: the system's"
+        default=None,
+        description="PEM file of the server's certificate authority; None: the authorities of the system",
     )
     certificate: Path | None = Field(
-        default=None, description="PEM file with the client's certificate; None: the server asks for none"
+        default=None, description="PEM file with the client certificate; None: the server requires none"
     )
-    key: Path | None = Field(default=None, description="PEM file with its key")
+    key: Path | None = Field(default=None, description="PEM file with the key of the client certificate")
 
     @model_validator(mode="after")
     def _is_whole(self) -> NatsTls:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("expected both certificate and key, or neither")
+            raise ValueError("certificate or key missing; expected both or neither")
         return self
 
 
 class Settings(BaseSettings):
-    """Where an installation keeps its things and what it may read."""
+    """Settings of an installation."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     state: Annotated[Path, AfterValidator(_possible_folder)] = Field(
-        default=Path("var"), description="folder of all state; git-ignored"
+        default=Path("var"), description="folder of all state"
     )
     input_roots: Annotated[tuple[Path, ...], *FromJson] = Field(
         default=(Path.home(), Path(tempfile.gettempdir())),
@@ -243,56 +260,57 @@ class Settings(BaseSettings):
         examples=['["/data/incoming"]'],
     )
     calibration: Path | None = Field(
-        default=None, description="folder of calibration files to be used before those of the package"
+        default=None, description="folder of calibration files that take precedence over those of the package"
     )
     airflow_url: HttpUrl = Field(
         default="http://127.0.0.1:8080",
-        description="Airflow's address; unset: that of the `make run` that runs on the state folder",
+        description="address of Airflow; if unset, that of the `make run` on the same state folder",
     )
-    airflow_user: str = Field(default="admin", description="user that the commands log in as")
+    airflow_user: str = Field(default="admin", description="user as which the commands log in")
     intake_user: UserName = Field(
-        default="intake", description="user that the listener logs in as, a `robot`; never admin"
+        default="intake", description="user with the role `robot` as which the listener logs in; not admin"
     )
     airflow_password_file: Path | None = Field(
         default=None,
-        description="file with their password, plain or JSON {user: password}; default: the embedded stack's",
+        description="file with the password, plain or JSON {user: password}; default: that of the embedded"
+        " stack",
     )
     airflow_ca: Path | None = Field(
         default=None,
-        description="PEM file of the authority of Airflow's certificate; None: the system's authorities",
+        description="PEM file of Airflow's certificate authority; None: the authorities of the system",
     )
     statsd: HostPort | None = Field(
-        default=None, description="host:port of a StatsD server that gets Airflow's metrics"
+        default=None, description="host:port of a StatsD server for the metrics of Airflow"
     )
     otlp: HttpUrl | None = Field(
-        default=None, description="URL of an OpenTelemetry collector (OTLP over HTTP) that gets them"
+        default=None,
+        description="URL of an OpenTelemetry collector (OTLP over HTTP) for the metrics of Airflow",
     )
 
     nats_url: str | None = Field(
-        default=None, description="NATS server for messages in and out; None: no NATS"
+        default=None, description="NATS server for incoming and outgoing messages; None: NATS is not used"
     )
     nats_credentials: Path | None = Field(
-        default=None, description="file with NATS's .creds, or user:password, or a token"
+        default=None, description="file with NATS credentials: .creds, user:password, or a token"
     )
     nats_tls: Annotated[NatsTls | None, *FromJson] = Field(
         default=None,
-        description="certificates for NATS (JSON: ca, certificate, key); None: the system's authorities",
+        description="certificates for NATS (JSON: ca, certificate, key); None: the authorities of the system",
         examples=['{"ca": "/etc/mxtvhf/ca.pem"}'],
     )
     nats_trusted_keys: Path | None = Field(
         default=None,
-        description="PEM file with the Ed25519 public keys of those whose messages over NATS are taken in; "
-        "None: signatures are not looked at",
+        description="PEM file with the Ed25519 public keys of senders whose NATS messages are accepted; "
+        "None: signatures are not checked",
     )
 
     webhook_file: Path | None = Field(
         default=None,
-        description="file with the URL of a Mattermost or Slack webhook that is told what is announced;"
-        " None: no webhook",
+        description="file with the URL of a Mattermost or Slack webhook for announcements; None: no webhook",
     )
     notification: Annotated[NotificationPolicy | None, *FromJson] = Field(
         default=None,
-        description="who is notified of bursts, and how (JSON: channels, rota, ...); None: nobody",
+        description="notifications of people (JSON: channels, rota, ...); None: nobody is notified",
         examples=['{"channels": "/etc/mxtvhf/channels"}'],
     )
     public_url: HttpUrl | None = Field(
@@ -307,21 +325,22 @@ class Settings(BaseSettings):
         default=7.0,
         gt=0.0,
         le=LONGEST_DAYS,
-        description="how long the Burst Advocate is waited for; then nothing is announced",
+        description="time to wait for the answer of the Burst Advocate, days; after it nothing is announced",
     )
     users: Annotated[dict[UserName, Role], *FromJson] = Field(
         default={},
-        description="further users of the embedded stack's web UI and their roles (JSON), e.g. the Burst"
-        " Advocates; their passwords are made in secrets/passwords.json of the state folder",
+        description="further users of the embedded stack and their roles (JSON), e.g. the Burst Advocates; "
+        "passwords are generated in secrets/passwords.json of the state folder",
         examples=['{"ada": "user"}'],
     )
 
     gcn_credentials: Path | None = Field(
-        default=None, description="TOML file with client_id and client_secret for GCN Kafka; None: no GCN"
+        default=None,
+        description="TOML file with client_id and client_secret for GCN Kafka; None: GCN is not used",
     )
     intake: Annotated[IntakePolicy, *FromJson] = Field(
         default=IntakePolicy(),
-        description="when a burst gets its runs (JSON of what differs)",
+        description="conditions that start the runs of a burst (JSON of the values to change)",
         examples=['{"first_photons": 20}'],
     )
 
@@ -329,19 +348,19 @@ class Settings(BaseSettings):
         default=4,
         ge=1,
         le=1000,
-        description="replays under way at most; live alerts must not wait behind them",
+        description="largest number of replays at a time, so that live alerts do not wait behind them",
     )
 
     keep_days: int = Field(
         default=90,
         ge=1,
         le=LONGEST_DAYS,
-        description="how long logs of tasks and products of replays and tests are kept",
+        description="time for which task logs and products of replays and tests are kept, days",
     )
 
     remote_catalogues: Annotated[tuple[str, ...], *FromJson] = Field(
         default=(),
-        description="catalogue services to ask, too, by name in cone_search.toml (JSON list)",
+        description="remote catalogue services to search, by name in cone_search.toml (JSON list)",
         examples=['["4xmm", "erass1"]'],
     )
 
@@ -353,7 +372,7 @@ class Settings(BaseSettings):
         return name
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that give another process the settings that were set here."""
+        """Return the environment variables that pass the explicitly set settings to another process."""
         fields = self.model_fields_set & Settings.model_fields.keys()
         values = self.model_dump(mode="json", include=fields, exclude_none=True)
         return {
@@ -363,73 +382,73 @@ class Settings(BaseSettings):
 
     @property
     def home(self) -> Path:
-        """The state folder as an absolute path."""
+        """Return the state folder as an absolute path."""
         return self.state.resolve()
 
     @property
     def archive(self) -> Path:
-        """Raw inputs as received, by burst; append-only."""
+        """Return the folder of raw inputs as received, by burst; append-only."""
         return self.home / "archive"
 
     @property
     def products(self) -> Path:
-        """Products, ``<burst>/<run>/``."""
+        """Return the folder of products, with ``<burst>/<run>/``."""
         return self.home / "products"
 
     @property
     def inbox(self) -> Path:
-        """Where alerts and packets are laid to be taken in; what is kept is removed from there."""
+        """Return the folder for incoming notices and packets; files are removed from it when stored."""
         return self.home / "inbox"
 
     @property
     def inputs(self) -> Path:
-        """Where files may lie that a run started by hand names."""
+        """Return the folder for files that a manually started run names."""
         return self.home / "inputs"
 
     @property
     def observations(self) -> Path:
-        """Table of GP's observations by burst, see ``docs/reference/gp.md``; it may be missing."""
+        """Return the path of the table of GP observations (``docs/reference/gp.md``); it need not exist."""
         return self.inputs / "observations.toml"
 
     @property
     def outbox(self) -> Path:
-        """Messages that wait for NATS."""
+        """Return the folder of messages queued for NATS."""
         return self.home / "outbox"
 
     @property
     def comparisons(self) -> Path:
-        """What the replay DAG found, ``<run of the DAG>.txt``."""
+        """Return the folder of the results of the replay DAG, ``<run of the DAG>.txt``."""
         return self.home / "comparisons"
 
     @property
     def catalogues(self) -> Path:
-        """Catalogues of known sources, as ingested."""
+        """Return the folder of the ingested catalogues of known sources."""
         return self.home / "catalogues"
 
     @property
     def notifications(self) -> Path:
-        """What people were notified of, and who has acknowledged it."""
+        """Return the folder of the records of notifications and acknowledgements."""
         return self.home / "notifications"
 
     @property
     def releases(self) -> Path:
-        """What was decided and announced, ``<burst>/<run>/``."""
+        """Return the folder of decisions and announcements, with ``<burst>/<run>/``."""
         return self.home / "releases"
 
     @property
     def desk(self) -> str:
-        """Address of the Burst Advocate's desk, as it stands in notifications."""
+        """Return the address of the Burst Advocate's desk in notifications."""
         return f"{self.public_url or self.airflow_url}/mxtvhf/desk"
 
     @property
     def desk_records(self) -> Path:
-        """Comments, and which unreadable inputs somebody has seen."""
+        """Return the folder of comments and of dismissed unreadable inputs."""
         return self.home / "desk"
 
     def readable_roots(self) -> tuple[Path, ...]:
-        """All folders from which inputs may be read, resolved.
+        """Return all folders from which inputs may be read, resolved.
 
-        Of the state only the archive and the inputs: beside them lie its secrets.
+        Of the state folder these are only archive and inputs, because it also contains secrets.
         """
         return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
 
@@ -440,8 +459,8 @@ def read_settings() -> Settings:
     Raises
     ------
     SeveralFaults
-        A variable has a wrong value: one line for each, with the variable, its value and what is expected.
-        Passwords in URLs are not shown.
+        At least one variable is invalid. The message has a line for each with its name, value and the
+        expected value; passwords in URLs are hidden.
     """
     try:
         return Settings()
@@ -455,7 +474,7 @@ def _variable(name: str) -> str:
 
 
 def _fault(fault: ErrorDetails) -> str:
-    """Return ``MXTVHF_NAME: cause``, with the key inside the variable's JSON where it is one of several."""
+    """Return ``MXTVHF_NAME: cause``, with the key within the JSON of the variable if it has several."""
     name, *inside = map(str, fault["loc"])
     where = ".".join([_variable(name), *(part for part in inside if part != "[key]")])
     cause = re.sub(r"//[^/@]*@", "//***@", fault_cause(fault))

@@ -1,4 +1,4 @@
-"""The plugin that Airflow loads: pages of the API server, links to them, the listener, the task order."""
+"""The Airflow plugin of MXT-VHF: web pages, links to them, the listener and the task priority."""
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -9,13 +9,13 @@ from mxtvhf_airflow.web.app import create_app
 
 
 class MxtVhfPlugin(AirflowPlugin):
-    """Registers the pages under ``/mxtvhf``, the links to them, and the listener that reports each step."""
+    """Registration of the pages below ``/mxtvhf``, the links to them, and the listener that reports steps."""
 
     name = "mxtvhf"
     fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
-            "name": "MXT desk",  # Airflow's menu is narrow
+            "name": "MXT desk",  # short, because Airflow's menu is narrow
             "href": f"{PREFIX}/desk",
             "icon": f"{PREFIX}/desk/static/desk.svg",
             "icon_dark_mode": f"{PREFIX}/desk/static/desk-dark.svg",
@@ -40,7 +40,7 @@ class MxtVhfPlugin(AirflowPlugin):
             "destination": "task_instance",
             "url_route": "task-desk",
         },
-        # A tab of the run's page: the final report, before it the preliminary one.
+        # A tab on the page of a run with the final report, or the preliminary one until GP has answered.
         {
             "name": "Report",
             "href": f"{PREFIX}/runs/{{RUN_ID}}/report",

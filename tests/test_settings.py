@@ -36,7 +36,7 @@ WRONG = [
     ("OTLP", "otel.example:4318", "found 'otel.example:4318', expected a URL"),
     ("INTAKE_USER", "admin", "expected an account with fewer rights"),
     ("INTAKE_USER", "a b", "expected"),
-    ("NATS_TLS", '{"certificate": "/c.pem"}', "expected both certificate and key, or neither"),
+    ("NATS_TLS", '{"certificate": "/c.pem"}', "certificate or key missing; expected both or neither"),
     ("NATS_TLS", '{"cert": "/c.pem"}', "unknown key"),
     ("STATE", __file__, "expected a folder"),
     ("PUBLIC_URL", "mxt.example.org", "found 'mxt.example.org', expected a URL"),
@@ -45,12 +45,12 @@ WRONG = [
     (
         "NOTIFICATION",
         '{"channels": "/c", "rules": [{"events": ["first_notice"], "kinds": ["test"]}]}',
-        'rules.0: to = "duty": a test wakes nobody; expected the tag of a chat',
+        'rules.0: to = "duty": tests must not wake people; expected the tag of a chat',
     ),
     (
         "NOTIFICATION",
         '{"channels": "/c", "rules": [{"events": ["first_notice"], "to": "all", "escalate": true}]}',
-        "only what goes to duty can be escalated",
+        "cannot be escalated; expected to = ",
     ),
 ]
 

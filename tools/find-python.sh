@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print the Python to install with: the one that PYTHON names, else the first usable one of the arguments, else the
-# newest usable one on the PATH, else one that uv installs.
+# Print the Python to use: the one named by PYTHON, else the first usable one of the arguments, else the newest usable one
+# on the PATH, else one that uv installs.
 set -eu
 supported="3.13 3.12 3.11" # newest first
 newest=${supported%% *}
@@ -9,8 +9,8 @@ fail() {
     printf 'install: %s. MXT-VHF supports Python %s: %s.\n' "$1" "$(echo "$supported" | sed 's/ /, /g')" "$2" >&2
     exit 1
 }
-# Print why a Python cannot be used, or nothing if it can. Only running it tells: pyenv puts a python3.13 on the PATH
-# that does nothing but fail, and Debian packs `ensurepip`, which a virtual environment needs, apart from Python.
+# Print why a Python cannot be used, or nothing if it can. The Python must be run for this: pyenv puts programs on the PATH
+# that only fail, and Debian packages `ensurepip`, which a virtual environment needs, separately from Python.
 defect() {
     version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
         { echo "$1 does not run"; return; }
@@ -21,7 +21,7 @@ defect() {
     *) echo "$1 is Python $version" ;;
     esac
 }
-# Install the newest supported Python with uv, and print its path; pip brings uv where it is missing.
+# Install the newest supported Python with uv and print its path. If uv is missing, pip installs it.
 install_with_uv() {
     uv=$(command -v uv) || {
         uv=$scratch/bin/uv

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Make a virtual environment with everything that MXT-VHF needs, and show how it goes.
-#   tools/install.sh          what `make run` needs
-#   tools/install.sh check    what `make check` needs, too
-#   tools/install.sh tests    what `make test` needs, too
-# VENV names its folder (default .venv), PYTHON the interpreter (default: see tools/find-python.sh).
+# Create a virtual environment with all packages of MXT-VHF, and show the progress.
+#   tools/install.sh          packages for `make run`
+#   tools/install.sh check    also packages for `make check`
+#   tools/install.sh tests    also packages for `make test`
+# VENV is its folder (default .venv), PYTHON the interpreter (default: see tools/find-python.sh).
 set -eu
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
@@ -17,7 +17,7 @@ fail() {
     printf '\ninstall: %s\n' "$*" >&2
     exit 1
 }
-# Run a command quietly; show its output only when it fails.
+# Run a command and show its output only if it fails.
 quietly() {
     log=$(mktemp)
     if "$@" >"$log" 2>&1; then
@@ -37,7 +37,7 @@ done_() { printf ' %s s\n' "$(($(now) - started))" >&2; }
 
 [ "$(uname -s)" = Linux ] || fail "MXT-VHF runs on Linux only, this is $(uname -s): use a Linux machine or a container"
 
-# An environment keeps its Python while that works. When PYTHON names another, the environment is made anew.
+# An environment keeps its Python while it works. If PYTHON names another one, the environment is created again.
 python=$(tools/find-python.sh "$venv/bin/python")
 identity() { "$1" -c 'import sys; print(sys.version_info[:2], sys.base_prefix)' 2>&1; }
 if [ -f "$venv/pyvenv.cfg" ] && [ "$(identity "$venv/bin/python")" != "$(identity "$python")" ]; then
@@ -45,14 +45,14 @@ if [ -f "$venv/pyvenv.cfg" ] && [ "$(identity "$venv/bin/python")" != "$(identit
     rm -rf "$venv"
 fi
 
-# The stamp holds what was installed: nothing is done when it still fits.
+# The stamp is a checksum of the installed requirements. If it is current, nothing is done.
 stamp="$venv/.installed${1:+-$1}"
 # shellcheck disable=SC2086
 print=$(cat $wanted pyproject.toml tools/install.sh tools/constraints.txt tools/voevent-parse/* | cksum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$print" ] && exit 0
 
 free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
-[ -d "$venv/lib" ] || [ "$free" -ge 2000 ] || fail "$free MB free on this disk, 2000 needed"
+[ -d "$venv/lib" ] || [ "$free" -ge 2000 ] || fail "$free MB free on this disk; expected at least 2000 MB"
 
 printf 'Installing into %s\n' "$venv" >&2
 if [ ! -x "$venv/bin/pip" ]; then
@@ -60,7 +60,7 @@ if [ ! -x "$venv/bin/pip" ]; then
     quietly "$python" -m venv "$venv" || fail "$python could not make a virtual environment in $venv"
     done_
 fi
-network="the package index could not be reached, or lacks a pinned version (no network? see pip config)"
+network="the package index is unreachable or lacks a pinned version; check the network and pip config"
 begin "installer"
 quietly "$venv/bin/pip" install --disable-pip-version-check -c tools/constraints.txt uv || fail "$network"
 done_

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs all tests in two lanes, since those on a running Airflow mostly wait: the tests on the shared stack; and beside them
-# what computes, on what the stack leaves of the cores, and then the tests that start a stack of their own, one after the
-# other, since more stacks at once make each so slow that waits end too early.
-# The output of the shared stack's lane comes at the end. What does not end is ended.
+# Run all tests in two parallel lanes, because tests on a running Airflow mostly wait. One lane has the tests on the shared
+# stack. The other has the computing tests at low priority, and then the tests with a stack of their own one after the other,
+# because several stacks at once would be too slow for the tests' time limits.
+# The output of the shared stack's lane is printed at the end. Lanes have a time limit.
 set -u
 cd "$(dirname "$0")/.."
-# Threads of BLAS that wait for each other on shared cores take many times the time of one.
+# One thread of BLAS, because several threads that wait for each other on shared cores are much slower.
 export OPENBLAS_NUM_THREADS=1
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT

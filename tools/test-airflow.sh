@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run the tests that need Airflow against another version of it: tools/test-airflow.sh 3.3.1
-# Its environment is a folder of its own, .venv-airflow-<version>: our pins, but for Airflow itself, whose version is
-# the one given. The providers stay at our pins.
+# The environment is .venv-airflow-<version> with our pins, except for Airflow itself, which has the given version. The
+# providers keep our pins.
 set -eu
 cd "$(dirname "$0")/.."
 version=$1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs an OpenID Connect provider, npm's oidc-provider, for the tests of logins. Version 8 runs on Debian's Node.js 18.
+# Install an OpenID Connect provider (npm's oidc-provider) for the tests of logins. Version 8 runs on Debian's Node.js 18.
 set -eu
 cd "$(dirname "$0")/.."
 version=8.8.1

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use, where they are missing; or those named, as command:package or file:package.
+# Install the missing Debian packages for the tests, or those given as command:package or file:package.
 set -eu
 missing=""
-# The last lines build sherpa and python-ldap, which have no wheels.
+# The packages of the last lines are needed to build sherpa and python-ldap, which have no wheels.
 [ $# -gt 0 ] || set -- fitsverify:fitsverify chromium:chromium nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
     slapd:slapd pg_lsclusters:postgresql /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev \
     g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev

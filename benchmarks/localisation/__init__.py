@@ -1,1 +1,1 @@
-"""How near the localisation comes to the Cramer-Rao bound, whether its radii are true, how long it takes."""
+"""Measure accuracy (relative to the Cramer-Rao bound), coverage and speed of the localisation."""

@@ -1,11 +1,11 @@
-"""The tables of ``docs/explanation/performance.md``, section Localisation.
+"""Print the tables of ``docs/decisions/localisation-method.md``, section Localisation.
 
-Run from the root of the project: ``python -m benchmarks.localisation [--trials N] [--only TEXT] ...``. Seeds
-are fixed; all methods of a line get the same photons.
+Run ``python -m benchmarks.localisation [--trials N] [--only TEXT] ...`` in the root of the project. Seeds are
+fixed, and all methods in a row get the same photons.
 
-The bound: the errors that an unbiased estimator of two Gaussian coordinates would have with the covariance
-given by the Fisher information of position, source and background in the places of the photons. ``error /
-bound`` compares medians, and 90th percentiles, of the two sets of distances.
+The Cramer-Rao bound is the error of an unbiased estimator of two Gaussian coordinates whose covariance is the
+inverse Fisher information of position, source and background in the photon positions. ``error / bound``
+compares the medians and the 90th percentiles of both distance distributions.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from mxtvhf.simulator.pointing import moving_attitude, seen_with
 TABLES = ("spatial", "sharper", "drifting", "false-alarms")
 SIZE = 256
 START, STOP = 100.0, 400.0
-"""Of the observation, seconds after the burst."""
+"""Start and stop of the observation, seconds after T0."""
 GTI = np.array([[START, STOP]])
 DECAY = 1.2
 ECLAIRS_R90_ARCSEC = 240.0
@@ -60,7 +60,7 @@ RAYLEIGH_90 = np.sqrt(2.0 * np.log(10.0))
 
 @dataclass(frozen=True)
 class Case:
-    """What is simulated for one line: how many photons, where, with which bad columns and true source."""
+    """Parameters of a table row: numbers of photons, positions, bad columns and true source."""
 
     name: str
     counts: float
@@ -69,7 +69,7 @@ class Case:
     high: float = 235.0
     bad_columns: tuple[int, ...] = ()
     true_width: float = 1.0
-    """Width of the core of the simulated PSF over that of the assumed one."""
+    """Ratio of the core widths of the simulated and the assumed PSF."""
     photon_index: float = 2.0
     nh_cm2: float = 1e21
     decay: float = DECAY
@@ -82,11 +82,11 @@ class Case:
         return mask
 
     def psf(self) -> LobsterEyePsf:
-        """Return the PSF that photons are drawn from."""
+        """Return the PSF of the simulated photons."""
         return default_psf().scaled(self.true_width)
 
     def bursts(self, trials: int, seed: int) -> Iterator[tuple[float, float, PhotonList]]:
-        """Draw positions and photons."""
+        """Yield random source positions with their photons."""
         rng = np.random.default_rng(seed)
         for _ in range(trials):
             x, y = rng.uniform(self.low, self.high), rng.uniform(20.0, 235.0)
@@ -139,11 +139,11 @@ DRIFTING = tuple(
     for drift in (60.0, 300.0)
     for counts, background in ((60, 50), (300, 1000))
 )
-"""Way of the boresight in the observation, arcsec; a source near a block of dead columns."""
+"""Drift of the boresight during the observation, arcsec, with a source near dead columns."""
 
 
 def covariance(case: Case, x: float, y: float) -> np.ndarray:
-    """Cramer-Rao bound of (x, y), pixels squared, with source and background free."""
+    """Return the Cramer-Rao bound of (x, y), pixels squared, with free source and background."""
     psf, good = case.psf(), ~case.mask
     image = psf.image(x, y) / psf.enclosed(x, y)
     slopes = psf.gradient(x, y) / psf.enclosed(x, y)
@@ -155,7 +155,7 @@ def covariance(case: Case, x: float, y: float) -> np.ndarray:
 
 
 def background_of(photons: PhotonList, fading: np.ndarray) -> BackgroundDensities:
-    """Return the densities of the background's components at photons."""
+    """Return the densities of the background components at the photons."""
     return BackgroundDensities(
         background_spectra(photons.pha, default_calibration()),
         background_courses(photons.time, GTI, fading),
@@ -164,19 +164,19 @@ def background_of(photons: PhotonList, fading: np.ndarray) -> BackgroundDensitie
 
 
 class Bound:
-    """Errors of the ideal estimator, collected over bursts."""
+    """Random errors of the ideal estimator for all bursts."""
 
     def __init__(self, case: Case, seed: int) -> None:
         self.case, self.rng = case, np.random.default_rng(seed + 1)
         self.drawn: list[np.ndarray] = []
 
     def add(self, x: float, y: float) -> None:
-        """Draw errors for a burst at a place."""
+        """Draw errors for a burst at a detector position."""
         drawn = self.rng.multivariate_normal((0.0, 0.0), covariance(self.case, x, y), 50)
         self.drawn.append(np.hypot(drawn[:, 0], drawn[:, 1]))
 
     def quantiles(self) -> np.ndarray:
-        """Median and 90th percentile, arcsec."""
+        """Return median and 90th percentile, arcsec."""
         return pixel_scale_arcsec() * np.quantile(self.drawn, (0.5, 0.9))
 
 
@@ -188,19 +188,19 @@ class Tally:
         self.seconds: list[float] = []
 
     def time(self, work: Callable[[], SourceLocalisation | tuple[float, float]], x: float, y: float) -> None:
-        """Do the work and note how far from (x, y) it ended, and how long it took."""
+        """Call a method and record the distance of its result from (x, y) and the elapsed time."""
         begun = time.perf_counter()
         found = work()
         self.seconds.append(time.perf_counter() - begun)
         self.add(found, x, y)
 
     def add(self, found: SourceLocalisation | tuple[float, float], x: float, y: float) -> None:
-        """Note how far from (x, y) the found place is."""
+        """Record the distance of a result from (x, y)."""
         column, row = (found.x, found.y) if isinstance(found, SourceLocalisation) else found
         self.error.append(pixel_scale_arcsec() * np.hypot(column - x, row - y))
 
     def ratios(self, bound: Bound) -> np.ndarray:
-        """Error over bound at the median and at 90 %."""
+        """Return error / bound at the median and the 90th percentile."""
         return np.quantile(self.error, (0.5, 0.9)) / bound.quantiles()
 
     @property
@@ -210,13 +210,13 @@ class Tally:
 
 
 class Honesty:
-    """How often the radii hold the truth, and how often a source is detected."""
+    """Coverage of the radii and detection rate."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[float, ...]] = []
 
     def add(self, found: SourceLocalisation, x: float, y: float, counts: float) -> None:
-        """Note one result."""
+        """Record a result."""
         distance = pixel_scale_arcsec() * np.hypot(found.x - x, found.y - y)
         self.rows.append(
             (
@@ -229,7 +229,11 @@ class Honesty:
         )
 
     def __str__(self) -> str:
-        """Percentages held by r50, r90; detected; of these held by r90; of others under the limit; r90."""
+        """Return percentages and the median R90.
+
+        The percentages: coverage of R50 and R90, detection rate, coverage of R90 for detections, and
+        non-detections below their upper limit.
+        """
         inside50, inside90, seen, limited, r90 = np.asarray(self.rows, dtype=float).T
         of_seen = 100 * inside90[seen > 0].mean() if seen.any() else np.nan
         of_unseen = 100 * limited[seen == 0].mean() if not seen.all() else np.nan
@@ -244,7 +248,7 @@ class Honesty:
 
 
 def spatial(case: Case, trials: int, seed: int, *, rivals: int) -> str:
-    """Compare the methods that use the places of the photons only; one line of the table."""
+    """Compare the methods that only use photon positions; return a table row."""
     bound, honesty = Bound(case, seed), Honesty()
     place, circle = Tally(), Tally()
     tallies = {
@@ -281,13 +285,13 @@ def spatial(case: Case, trials: int, seed: int, *, rivals: int) -> str:
 
 
 def measured(tally: Tally, honesty: Honesty, bound: Bound) -> str:
-    """Write the end of a line: error over bound, and ``Honesty``."""
+    """Return the end of a table row: error / bound, and coverage."""
     median, high = tally.ratios(bound)
     return f"{median:6.3f} {high:6.3f}  {honesty}"
 
 
 def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
-    """Compare what energy, time and an ECLAIRs circle add; one line each."""
+    """Compare the effect of energies, times and an ECLAIRs prior; yield a table row for each."""
     calibration = default_calibration()
     rng = np.random.default_rng(seed + 2)
     bound = Bound(case, seed)
@@ -326,7 +330,7 @@ def sharper(case: Case, trials: int, seed: int) -> Iterator[str]:
 
 
 def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
-    """Compare what is done about bad pixels that drift over the sky; one line each."""
+    """Compare treatments of bad pixels that drift over the sky; yield a table row for each."""
     rng, alignment = np.random.default_rng(seed + 3), default_calibration().alignment
     pointing = Pointing(83.6, 22.0, 30.0)
     attitude = moving_attitude(pointing, START, STOP, drift_arcsec=drift)
@@ -350,10 +354,10 @@ def drifting(drift: float, case: Case, trials: int, seed: int) -> Iterator[str]:
 
 
 def false_alarms(trials: int, seed: int) -> Iterator[str]:
-    """Tell how often background alone reaches a ts, by place alone and with energy and time."""
+    """Yield how often pure background reaches a TS, with photon positions alone and with energy and time."""
     levels = (12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0)
     calibration = default_calibration()
-    yield f"\nBackground only, {trials} fields each: part of them with ts above"
+    yield f"\nBackground only, {trials} fields each: fraction with TS above"
     yield "photons with         " + " ".join(f"{level:8.0f}" for level in levels)
     for background in (10, 50, 300, 1000):
         case = Case("none", 0.0, background)
@@ -379,18 +383,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=400, help="bursts of each line (default 400)")
+    parser.add_argument("--trials", type=int, default=400, help="bursts per row (default 400)")
     parser.add_argument(
-        "--rivals", type=int, default=100, help="of them for the other methods, too (0: none)"
+        "--rivals", type=int, default=100, help="bursts per row for the other methods (0: none)"
     )
-    parser.add_argument("--only", default="", help="only the lines whose name contains this text")
+    parser.add_argument("--only", default="", help="only rows whose name contains this text")
     parser.add_argument("--table", choices=TABLES, help="only this table")
-    parser.add_argument("--false-alarms", type=int, default=400, help="empty fields of each background")
+    parser.add_argument("--false-alarms", type=int, default=400, help="empty fields per background level")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     tables = (arguments.table,) if arguments.table else TABLES
-    print(f"{arguments.trials} bursts a line, seed {arguments.seed}, detection at ts >= {ts_threshold():g}")
+    print(f"{arguments.trials} bursts per row, seed {arguments.seed}, detection at TS >= {ts_threshold():g}")
     if "spatial" in tables:
         print(
             "                                   bound   error/bound       held by, %    seen  (r90) (limit)"
@@ -403,7 +407,7 @@ def main() -> None:
                 print(spatial(case, arguments.trials, arguments.seed, rivals=arguments.rivals), flush=True)
     if "sharper" in tables:
         print(
-            "\nMore than places: error over the bound of places alone\n"
+            "\nWith energy, time and prior: error / bound of photon positions alone\n"
             "source                  source/back.  with         median   90 %     r50    r90   seen"
             '  (r90) (limit)   r90"'
         )
@@ -412,8 +416,8 @@ def main() -> None:
                 print("\n".join(sharper(case, arguments.trials, arguments.seed)), flush=True)
     if "drifting" in tables:
         print(
-            f"\nBeside dead columns {DEAD[0]}-{DEAD[-1]} that drift over the sky: "
-            "error over the bound without drift\n"
+            f"\nDead columns {DEAD[0]}-{DEAD[-1]} that drift over the sky: "
+            "error / bound without drift\n"
             "drift  source/back.  dead columns are                   median   90 %     r50    r90   seen"
             '  (r90) (limit)   r90"'
         )

@@ -1,4 +1,4 @@
-"""Other ways to a position from the same photons: on board, photutils, sherpa."""
+"""Other localisation methods for comparison: on-board correlation, photutils, sherpa."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Place = tuple[float, float]
 
 
 def cross_correlation(image: np.ndarray, psf: LobsterEyePsf) -> Place:
-    """Highest pixel of the photon image correlated with the PSF, as an on-board computer does it."""
+    """Return the maximum of the correlation of the photon image with the PSF, as computed on board."""
     row, column = divmod(int(_correlated(image, psf).argmax()), SIZE)
     return float(column), float(row)
 
@@ -35,7 +35,7 @@ def _correlated(image: np.ndarray, psf: LobsterEyePsf) -> np.ndarray:
 
 @cache
 def _template(psf: LobsterEyePsf) -> np.ndarray:
-    """Transform of the PSF by offset."""
+    """Return the Fourier transform of the PSF as a function of the offset."""
     offset = np.arange(2 * SIZE)
     offset[SIZE:] -= 2 * SIZE
     profile = psf.profile(offset)
@@ -43,7 +43,7 @@ def _template(psf: LobsterEyePsf) -> np.ndarray:
 
 
 def photutils_centroid(image: np.ndarray, psf: LobsterEyePsf) -> Place:
-    """Photutils' quadratic centroid of the image smoothed by a Gaussian as wide as the PSF's core."""
+    """Return photutils' quadratic centroid of the image, smoothed with a Gaussian as wide as the PSF core."""
     kernel = Gaussian2DKernel(psf.core_fwhm_pixel / 2.355, x_size=101, y_size=101).array
     smooth = np.asarray(fft.irfft2(fft.rfft2(image, s=(512, 512)) * fft.rfft2(kernel, s=(512, 512))))
     smooth = smooth[50 : 50 + SIZE, 50 : 50 + SIZE]
@@ -53,7 +53,7 @@ def photutils_centroid(image: np.ndarray, psf: LobsterEyePsf) -> Place:
 
 
 class _Source(ArithmeticModel):
-    """The PSF on a flat background, as a model of sherpa."""
+    """A sherpa model of the PSF on a flat background."""
 
     def __init__(self, psf: LobsterEyePsf) -> None:
         self.psf = psf
@@ -77,7 +77,7 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 
 
 def sherpa_fit(image: np.ndarray, psf: LobsterEyePsf) -> Place:
-    """Sherpa's fit of the PSF on a flat background: Cash statistic, Levenberg-Marquardt.
+    """Return sherpa's fit of the PSF on a flat background: Cash statistic, Levenberg-Marquardt.
 
     It starts at the peak of the cross-correlation.
     """

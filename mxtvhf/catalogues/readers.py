@@ -97,7 +97,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     if path.is_dir():
         raise InvalidInput("is a folder; expected a file")
     if path.exists() and not path.is_file():
-        raise InvalidInput("not a regular file")
+        raise InvalidInput("not a regular file; expected a file")
     try:
         packed = path.open("rb")
     except FileNotFoundError:
@@ -237,7 +237,9 @@ def _ascii_rows(file: IO[bytes], hdu: fits.TableHDU, first: int, end: int) -> Ta
         start, size = int(header[f"TBCOL{number}"]) - 1, re.search(r"\d+", header[f"TFORM{number}"])
         name = str(header.get(f"TTYPE{number}", f"col{number}")).strip()
         if size is None or start + int(size[0]) > width or name in table.colnames:
-            raise InvalidInput(f"column {number} ({name}) of this ASCII table is invalid")
+            raise InvalidInput(
+                f"column {number} ({name}) of this ASCII table is invalid; correct its TBCOL, TFORM or TTYPE"
+            )
         if header.get(f"TSCAL{number}", 1) != 1 or header.get(f"TZERO{number}", 0) != 0:
             raise InvalidInput(f"column {name} of this ASCII table is scaled; convert it to a binary table")
         cells = np.ndarray((end - first,), f"S{size[0]}", content, start, (width,))
@@ -315,7 +317,8 @@ def _csv_rows(rows: Any, names: Sequence[str], before: int) -> Table:
     for row in islice((row for row in rows if row), ROWS):
         if len(row) != len(names):
             raise InvalidInput(
-                f"line {before + rows.line_num} has {len(row)} fields, the header {len(names)}"
+                f"line {before + rows.line_num} has {len(row)} fields, the header {len(names)}; "
+                "quote fields that contain commas"
             )
         if row[0].startswith("#"):
             raise InvalidInput(

@@ -1,4 +1,4 @@
-"""The command ``mxtvhf announce``: the texts of an announcement, without Airflow and without a release."""
+"""The command ``mxtvhf announce``, which writes drafts of an announcement and releases nothing."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from mxtvhf.cli.arguments import input_file, output_folder, utf8_text
 
 def announce(
     report: Annotated[Path, typer.Argument(parser=input_file, metavar="REPORT", help="report.json of a run")],
-    by: Annotated[str, typer.Option(parser=utf8_text, metavar="NAME", help="who reports")],
-    out: Annotated[Path, typer.Option(parser=output_folder, metavar="FOLDER", help="folder for the texts")],
+    by: Annotated[str, typer.Option(parser=utf8_text, metavar="NAME", help="name of the author")],
+    out: Annotated[Path, typer.Option(parser=output_folder, metavar="FOLDER", help="folder for the drafts")],
     position: Annotated[
         str | None,
         typer.Option(
-            parser=utf8_text, metavar="LABEL", help="label of the position; by default the best one"
+            parser=utf8_text, metavar="LABEL", help="label of the position; default: the best position"
         ),
     ] = None,
     comment: Annotated[
-        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="to be published with it")
+        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="comment to publish")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
 ) -> None:
-    """Write VOEvent, GCN notice, circular and message about a report: drafts, nothing is released."""
+    """Write drafts of the VOEvent, GCN notice, circular and message about a report. Nothing is released."""
     from mxtvhf.reporting.announcement.drafts import write_texts
     from mxtvhf.reporting.announcement.question import decision_of, report_at
     from mxtvhf.reporting.announcement.release import announcement_of, next_reservation

@@ -1,7 +1,7 @@
-"""The kinds of arguments that several commands share: files, folders, angles, moments, ports.
+"""Parsers of arguments that several commands share: files, folders, angles and times.
 
-A wrong file is `InvalidInput`; any other wrong value is ``ValueError``, of which Typer makes a usage error
-that names the argument. Both end the command with one line and exit status 2, before any work is done.
+An invalid file raises `InvalidInput`. Any other invalid value raises ``ValueError``, which Typer turns into a
+usage error that names the argument. Both end the command with one line and exit status 2 before any work.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.text import is_utf8
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-"""Dates outside are mistakes: SVOM was launched in 2024."""
+"""Range of valid years. SVOM was launched in 2024, so other years are mistakes."""
 ARCSEC_OF_SKY = 180 * 3600.0
 LONGEST_WAIT_S = 1e6
-"""Seconds that a command may be told to wait: eleven days."""
+"""Longest waiting time of a command, seconds (eleven days)."""
 
 
 def input_file(value: Any) -> Path:
-    """Return the absolute path of a file that can be read: errors about its content then say where it is.
+    """Return the absolute path of a readable file, so that later errors show the whole path.
 
     Raises
     ------
     InvalidInput
-        There is none; the message has the whole path.
+        The file is missing or cannot be read.
     """
     path = Path(value).absolute()
     try:
@@ -41,28 +41,28 @@ def input_file(value: Any) -> Path:
     if stat.S_ISDIR(mode):
         raise InvalidInput(f"{path}: is a folder; expected a file")
     if not os.access(path, os.R_OK):
-        raise InvalidInput(f"{path}: permission to read it denied")
+        raise InvalidInput(f"{path}: permission denied; expected a readable file")
     return path
 
 
 def output_folder(value: Any) -> Path:
-    """Return the path of a folder, to be made where it is missing, in which files can be written.
+    """Return the path of a writable folder or of a missing folder that can be created.
 
     Raises
     ------
     InvalidInput
-        It is a file, lies below one, cannot be written to, or its name is not UTF-8, as records need it.
+        The path is a file or below one, is not writable, or its name is not UTF-8 (records need UTF-8).
     """
     path = Path(value)
     if not is_utf8(path.absolute()):
-        raise InvalidInput(f"{path.absolute()}: the folder's name is not UTF-8; choose another")
+        raise InvalidInput(f"{path.absolute()}: the folder name is not UTF-8; choose another folder")
     existing = path.absolute()
     while not os.path.lexists(existing):
         existing = existing.parent
     if not existing.is_dir():
         raise InvalidInput(f"{existing}: is a file; expected a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise InvalidInput(f"{existing}: cannot be written to; choose another folder")
+        raise InvalidInput(f"{existing}: not writable; choose another folder")
     return path
 
 
@@ -72,11 +72,11 @@ def output_file(value: Any) -> Path:
     Raises
     ------
     InvalidInput
-        It is a folder, or its folder is missing or cannot be written to.
+        The path is a folder or not a regular file, or its folder is not writable.
     """
     path = Path(value)
     if path.exists() and not path.is_file():
-        # A device would be replaced by the file, for everybody on this machine.
+        # Writing would replace a device by the file, for all users of this machine.
         kind = "a folder" if path.is_dir() else "not a regular file"
         raise InvalidInput(f"{path.absolute()}: is {kind}; expected the name of a file")
     output_folder(path.parent)
@@ -84,12 +84,12 @@ def output_file(value: Any) -> Path:
 
 
 def input_folder(value: Any) -> Path:
-    """Return the path of a folder that can be read.
+    """Return the path of an existing folder.
 
     Raises
     ------
     InvalidInput
-        There is none.
+        The folder is missing.
     """
     path = Path(value)
     if not path.is_dir():
@@ -103,33 +103,35 @@ def checkout(value: Any) -> Path:
     Raises
     ------
     InvalidInput
-        It has no ``dags`` and ``plugins``.
+        The folder contains no ``dags`` and ``plugins``.
     """
     path = input_folder(value)
     if missing := [name for name in ("dags", "plugins") if not (path / name).is_dir()]:
-        raise InvalidInput(f"{path.absolute()}: no folder {missing[0]}; expected a checkout of MXT-VHF")
+        raise InvalidInput(
+            f"{path.absolute()}: the folder {missing[0]} is missing; expected a checkout of MXT-VHF"
+        )
     return path
 
 
 def check_order(notice: Path, packets: Path) -> None:
-    """Check that the two files of a burst are not swapped.
+    """Check that the notice and the packets are not swapped.
 
     Raises
     ------
     InvalidInput
-        The packets are a notice.
+        The file of packets is a notice.
     """
     if not _is_xml(packets):
         return
     if not _is_xml(notice):
         raise InvalidInput(
-            f"{packets}: is a notice, {notice.name} is not: give the notice first, then the packets"
+            f"{packets}: is a notice, but {notice.name} is not; give the notice first, then the packets"
         )
     raise InvalidInput(f"{packets}: is a notice (XML); expected VHF packets")
 
 
 def _is_xml(path: Path) -> bool:
-    if not path.is_file():  # a pipe can be read only once
+    if not path.is_file():  # a pipe can only be read once
         return False
     with path.open("rb") as file:
         return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
@@ -147,7 +149,7 @@ def right_ascension(text: Any) -> float:
     Raises
     ------
     ValueError
-        It is none of these, or not in 0 to 360 degrees.
+        The text has another form, or the value is not within 0 to 360 degrees.
     """
     value = _angle(str(text), "deg", sexagesimal="hourangle")
     if not 0.0 <= value <= 360.0:
@@ -166,7 +168,7 @@ def declination(text: Any) -> float:
     Raises
     ------
     ValueError
-        It is none of these, or not in -90 to +90 degrees.
+        The text has another form, or the value is not within -90 to +90 degrees.
     """
     value = _angle(str(text), "deg", sexagesimal="deg")
     if "h" in str(text) or not -90.0 <= value <= 90.0:
@@ -180,7 +182,7 @@ def field_source(text: str) -> dict[str, float]:
     Raises
     ------
     InvalidInput
-        There are not three parts, or one of them is not what is expected.
+        The text does not have three parts, or one of them is invalid.
     """
     parts = text.split(",")
     if len(parts) != 3:
@@ -206,7 +208,7 @@ def radius_arcsec(text: Any) -> float:
     Raises
     ------
     ValueError
-        It is none of these, or not above 0 and up to 180 degrees.
+        The text has another form, or the value is not above 0 and at most 180 degrees.
     """
     value = _angle(str(text), "arcsec", sexagesimal=None)
     if "h" in str(text) or not 0.0 < value <= ARCSEC_OF_SKY:
@@ -215,20 +217,20 @@ def radius_arcsec(text: Any) -> float:
 
 
 def _angle(text: str, unit: str, *, sexagesimal: str | None) -> float:
-    """Return an angle in ``unit``: a plain number is in it, one with colons or blanks in ``sexagesimal``."""
+    """Return an angle in ``unit`` from a number in ``unit`` or a sexagesimal text in ``sexagesimal``."""
     try:
         return float(text)
     except ValueError:
         pass
-    # Imported when used: it takes half a second, and most angles are plain numbers.
+    # Imported here, because it takes half a second and most angles are plain numbers.
     from astropy.coordinates import Angle
 
     has_parts = ":" in text or " " in text.strip()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # 14:60:00 and 24:00:00 would be taken with a warning
+            warnings.simplefilter("error")  # 14:60:00 and 24:00:00 would be accepted with a warning
             if has_parts and sexagesimal is None:
-                raise ValueError("no sexagesimal radius")
+                raise ValueError("a radius cannot be sexagesimal")
             angle = Angle(text, unit=sexagesimal if has_parts else None)
             return float(angle.to_value(unit))
     except (ValueError, TypeError, ArithmeticError, Warning):
@@ -243,21 +245,21 @@ _EXAMPLES = {
 
 
 def utf8_text(value: Any) -> str:
-    """Return a text that UTF-8 and JSON can hold.
+    """Return a printable text in UTF-8.
 
     Raises
     ------
     ValueError
-        It is empty, or has bytes that are not UTF-8, or control characters.
+        The text is empty, or contains control characters or bytes that are not UTF-8.
     """
     found = str(value).strip()
     if not found or not found.isprintable():
-        raise ValueError(f"found {found!r}, expected text in UTF-8")
+        raise ValueError(f"found {found!r}, expected printable text in UTF-8")
     return found
 
 
 def utc_moment(value: Any) -> datetime:
-    """Return a moment in UTC.
+    """Return a time in UTC.
 
     Parameters
     ----------
@@ -267,7 +269,7 @@ def utc_moment(value: Any) -> datetime:
     Raises
     ------
     ValueError
-        It is no such text, or of a year outside 2000 to 2100.
+        The text has another form, or its year is not within 2000 to 2100.
     """
     try:
         moment = datetime.fromisoformat(str(value))
@@ -279,7 +281,7 @@ def utc_moment(value: Any) -> datetime:
 
 
 def day(value: Any) -> date:
-    """Return a day in UTC, from ``YYYY-MM-DD``; errors as `utc_moment`."""
+    """Return a day in UTC from ``YYYY-MM-DD``. Errors are those of `utc_moment`."""
     if len(str(value)) != len("YYYY-MM-DD"):
         raise ValueError(f"found {value!r}, expected a day such as 2026-03-07")
     return utc_moment(value).date()
@@ -291,12 +293,12 @@ def seconds(value: Any) -> float:
     Raises
     ------
     ValueError
-        It is no number, negative, or longer than any wait makes sense.
+        The value is not a number, negative, or above `LONGEST_WAIT_S`.
     """
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not 0.0 <= number <= LONGEST_WAIT_S:
-        raise ValueError(f"found {value!r}, expected seconds, 0 to {LONGEST_WAIT_S:.0f}")
+        raise ValueError(f"found {value!r}, expected 0 to {LONGEST_WAIT_S:.0f} seconds")
     return number

@@ -32,40 +32,40 @@ def add(
     file: Annotated[
         Path, typer.Argument(parser=input_file, metavar="FILE", help="FITS, VOTable, CSV or ECSV")
     ],
-    name: Annotated[str, typer.Option(help="of the catalogue; one that exists gets a new version")],
+    name: Annotated[
+        str, typer.Option(help="name of the catalogue; an existing catalogue gets a new version")
+    ],
     column: Annotated[
         list[str] | None,
         typer.Option(help="ROLE=COLUMN; roles: name, ra, dec, error, flux, class, identifiers"),
     ] = None,
     unit: Annotated[
-        list[str] | None, typer.Option(help="ROLE=UNIT where the file has none or a wrong one")
+        list[str] | None, typer.Option(help="ROLE=UNIT, if the file gives no unit or a wrong one")
     ] = None,
     error_is: Annotated[
-        str | None, typer.Option(help="what the position error is: sigma (per axis), r68, r90, r95, r99")
+        str | None, typer.Option(help="kind of position error: sigma (per axis), r68, r90, r95, r99")
     ] = None,
-    error: Annotated[
-        float | None, typer.Option(help="90 % radius, arcsec, of sources without an error")
-    ] = None,
+    error: Annotated[float | None, typer.Option(help="R90 of sources without an error, arcsec")] = None,
     frame: Annotated[
         str | None,
-        typer.Option(help="reference frame, e.g. ICRS, FK5, 'FK4 B1950', galactic; else the file's"),
+        typer.Option(help="reference frame: ICRS, FK5, 'FK4 B1950', galactic, ...; default: the file's"),
     ] = None,
-    missing: Annotated[list[str] | None, typer.Option(help="a value that means: not given")] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="value that marks missing data")] = None,
     table: Annotated[
-        str | None, typer.Option(help="name or number of the table in a file with several")
+        str | None, typer.Option(help="name or number of the table, if the file has several")
     ] = None,
-    flux_unit: Annotated[str | None, typer.Option(help="the same as --unit flux=UNIT")] = None,
+    flux_unit: Annotated[str | None, typer.Option(help="same as --unit flux=UNIT")] = None,
     flux_band: Annotated[tuple[float, float] | None, typer.Option(help="band of the fluxes, keV")] = None,
     reference: Annotated[
-        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="where the catalogue was published")
+        str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="publication of the catalogue")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="add it although something is not certain")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="confirm uncertain columns, units and frame")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a catalogue to the store; it is searched from then on.
+    """Add a catalogue to the store. It is searched from then on.
 
-    What is not certain about its columns, units or reference frame is shown, and nothing is added before you
-    correct it or confirm it with --yes.
+    Uncertain columns, units or reference frames are shown. The catalogue is added only after you correct them
+    or confirm them with --yes.
     """
     from mxtvhf.catalogues.columns import ERROR_KINDS, MEASURED, ROLES, Choice
     from mxtvhf.catalogues.ingest import add_catalogue
@@ -75,15 +75,17 @@ def add(
         raise InvalidInput(f"--error-is {error_is}: expected one of {', '.join(ERROR_KINDS)}")
     if error is not None and not 0.0 < error <= LARGEST_R90_ARCSEC:
         raise InvalidInput(
-            f"--error {error:g}: expected a radius above 0 arcsec, up to {LARGEST_R90_ARCSEC:g}"
+            f"--error {error:g}: expected a radius above 0 and at most {LARGEST_R90_ARCSEC:g} arcsec"
         )
     if flux_band is not None and not 0.0 < flux_band[0] < flux_band[1] < float("inf"):
         raise InvalidInput(
-            f"--flux-band {flux_band[0]:g} {flux_band[1]:g}: expected two rising energies, keV"
+            f"--flux-band {flux_band[0]:g} {flux_band[1]:g}: expected two increasing energies, keV"
         )
     units = _by_role("--unit", unit, MEASURED)
     if flux_unit and units.setdefault("flux", flux_unit) != flux_unit:
-        raise InvalidInput(f"--flux-unit {flux_unit}: --unit says flux={units['flux']}; give one of them")
+        raise InvalidInput(
+            f"--flux-unit {flux_unit}: conflicts with --unit flux={units['flux']}; give only one"
+        )
     choice = Choice(
         columns=_by_role("--column", column, ROLES),
         units=units,
@@ -111,11 +113,11 @@ def add(
 @app.command("list")
 def list_catalogues(
     check: Annotated[
-        bool, typer.Option("--check", help="compare all data with what was written; exit status 1 if damaged")
+        bool, typer.Option("--check", help="verify all stored data; exit status 1 if damaged")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the catalogues and their versions; the last one of each is in use."""
+    """List the catalogues and their versions. The last version of each catalogue is in use."""
     store, bright = CatalogueStore(read_settings().catalogues), bright_sources()
     versions = store.versions()
     faults = [store.fault(version) for version in versions] if check else [None] * len(versions)
@@ -162,12 +164,16 @@ def search(
         float,
         typer.Argument(parser=radius_arcsec, metavar="RADIUS", help="arcsec, or with a unit: 5arcmin"),
     ],
-    catalogue: Annotated[str | None, typer.Option(help="only this one; NAME@2 is its second version")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="sources of each catalogue at most")] = LIMIT,
-    remote: Annotated[bool, typer.Option("--remote", help="ask the services of the settings, too")] = False,
+    catalogue: Annotated[
+        str | None, typer.Option(help="search only this catalogue; NAME@2 is its second version")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="largest number of sources per catalogue")] = LIMIT,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="also query the online services of the settings")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the sources whose 90 % error circle reaches into a cone."""
+    """Find the sources whose 90 % error circle overlaps with a cone."""
     settings = read_settings()
     answers = CatalogueStore(settings.catalogues).cone(ra, dec, radius, catalogue=catalogue, limit=limit)
     if remote:
@@ -177,31 +183,33 @@ def search(
     else:
         print("\n".join(line for answer in answers for line in _answer_text(answer)))
     if unchecked := [answer.catalogue for answer in answers if not answer.checked]:
-        raise Failure(f"not checked: {', '.join(unchecked)}")
+        raise Failure(f"catalogues not checked: {', '.join(unchecked)}; the reasons are above")
 
 
 @app.command()
-def disable(name: Annotated[str, typer.Argument(help="of the catalogue")]) -> None:
-    """Keep a catalogue, but no longer ask it."""
+def disable(name: Annotated[str, typer.Argument(help="name of the catalogue")]) -> None:
+    """Exclude a catalogue from searches without deleting it."""
     from mxtvhf.catalogues.removal import set_enabled
 
     set_enabled(read_settings().catalogues, name, is_enabled=False)
-    print(f"{name}: no longer asked; undo with: mxtvhf catalogue enable {name}")
+    print(f"{name}: disabled; undo with: mxtvhf catalogue enable {name}")
 
 
 @app.command()
-def enable(name: Annotated[str, typer.Argument(help="of the catalogue")]) -> None:
-    """Ask a disabled catalogue again."""
+def enable(name: Annotated[str, typer.Argument(help="name of the catalogue")]) -> None:
+    """Include a disabled catalogue in searches again."""
     from mxtvhf.catalogues.removal import set_enabled
 
     set_enabled(read_settings().catalogues, name, is_enabled=True)
-    print(f"{name}: asked again")
+    print(f"{name}: enabled")
 
 
 @app.command()
 def remove(
-    name: Annotated[str, typer.Argument(help="of the catalogue; NAME@2 is its second version only")],
-    yes: Annotated[bool, typer.Option("--yes", help="confirm; there is no way back but a backup")] = False,
+    name: Annotated[str, typer.Argument(help="name of the catalogue; NAME@2 means only its second version")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="confirm; only a backup can restore the catalogue")
+    ] = False,
 ) -> None:
     """Delete a catalogue, or one version of it, from the store."""
     from mxtvhf.catalogues.removal import remove_catalogue, versions_named
@@ -212,7 +220,7 @@ def remove(
     what = f"{catalogue}, version {', '.join(map(str, numbers))}"
     if not yes:
         raise InvalidInput(
-            f"{what}: not removed; confirm with --yes, or keep it unused with: catalogue disable"
+            f"{what}: not removed; confirm with --yes, or use mxtvhf catalogue disable to keep it"
         )
     remove_catalogue(root, name)
     left = max(version_numbers(root, catalogue), default=None)
@@ -223,19 +231,19 @@ def _remote(settings: Settings, ra: float, dec: float, radius: float) -> tuple[C
     from mxtvhf.catalogues.cone_search import ask_remote, remote_services
 
     if not settings.remote_catalogues:
-        raise InvalidInput("--remote: the setting MXTVHF_REMOTE_CATALOGUES names no service")
+        raise InvalidInput("--remote: no service configured; set MXTVHF_REMOTE_CATALOGUES")
     return ask_remote(ra, dec, radius, remote_services(settings.remote_catalogues))
 
 
 def _by_role(option: str, pairs: list[str] | None, roles: Sequence[str]) -> dict[str, str]:
-    """Read ``ROLE=VALUE`` options; one option may hold several, with commas between them."""
+    """Read ``ROLE=VALUE`` options. One option may contain several pairs separated by commas."""
     found: dict[str, str] = {}
     for pair in (part for text in pairs or [] for part in text.split(",")):
         role, equals, value = (part.strip() for part in pair.partition("="))
         if not (equals and value and role in roles):
             raise InvalidInput(f"{option} {pair}: expected ROLE=VALUE; roles: {', '.join(roles)}")
         if found.setdefault(role, value) != value:
-            raise InvalidInput(f"{option} {pair}: {role} is also {found[role]}; give one of them")
+            raise InvalidInput(f"{option} {pair}: {role} is also {found[role]}; give only one of them")
     return found
 
 
@@ -246,7 +254,7 @@ def _added_text(version: CatalogueVersion) -> list[str]:
         *(f"  {role:12} {one_line(column)}" for role, column in version.mapping.items()),
         *(f"  confirmed    {one_line(doubt)}" for doubt in version.doubts),
         f"  left out     {', '.join(left_out) or 'none'}; {version.repeated} repeated name and position",
-        f"  {version.repeated_names} names stand at more than one position; all were kept",
+        f"  {version.repeated_names} names with more than one position; all were kept",
     ]
 
 
@@ -263,7 +271,7 @@ def _answer_text(answer: CatalogueAnswer) -> list[str]:
     title = " ".join(filter(None, (answer.catalogue, answer.version)))
     if not answer.checked:
         return [f"{title}: NOT CHECKED, {answer.reason}"]
-    lines = [f"{title}: {len(answer.sources)} found, {answer.density_per_deg2:.3g} a square degree here"]
+    lines = [f"{title}: {len(answer.sources)} found, {answer.density_per_deg2:.3g} per square degree here"]
     for source in answer.sources:
         distance = separation_arcsec(answer.ra_deg, answer.dec_deg, source.ra_deg, source.dec_deg)
         flux = "" if source.flux is None else f"  {source.flux:.2g} erg/cm2/s"
@@ -273,7 +281,7 @@ def _answer_text(answer: CatalogueAnswer) -> list[str]:
             f"{ra:.5f} {source.dec_deg:+.5f}  {source.name}  {source.classification or ''}{flux}"
         )
     if answer.omitted:
-        lines.append(f"  and {answer.omitted} farther ones")
+        lines.append(f"  and {answer.omitted} more distant ones")
     if answer.gap:
         lines.append(f"  not checked: {answer.gap}")
     return lines

@@ -1,4 +1,4 @@
-"""The commands ``service``, ``config check``, ``cluster``: all from one file."""
+"""The commands ``service``, ``config check`` and ``cluster``, which use one configuration file."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ CONFIG = Path("/etc/mxtvhf/mxtvhf.toml")
 
 
 Config = Annotated[
-    Path, typer.Option(parser=input_file, metavar="FILE", help="the installation's mxtvhf.toml")
+    Path, typer.Option(parser=input_file, metavar="FILE", help="mxtvhf.toml of the installation")
 ]
-Instance = Annotated[str | None, typer.Option(help="name of this worker; by default the host's")]
+Instance = Annotated[str | None, typer.Option(help="name of this worker; default: host name")]
 
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file of an installation.")
 
 
 def service(
-    name: Annotated[Service, typer.Argument(help="which one")],
+    name: Annotated[Service, typer.Argument(help="name of the service")],
     config: Config = CONFIG,
     instance: Instance = None,
 ) -> None:
-    """Check the configuration file and become a service of the installation (docs/how-to/deploy.md)."""
+    """Check the configuration file and run a service of the installation (docs/how-to/deploy.md)."""
     from mxtvhf.operation.deployment.configuration import read_deployment
     from mxtvhf.operation.deployment.services import run_service
 
@@ -38,7 +38,7 @@ def service(
 def check(
     file: Annotated[Path, typer.Argument(parser=input_file, metavar="FILE", help="mxtvhf.toml")] = CONFIG,
 ) -> None:
-    """Check a configuration file and the secrets that it names; tell all that is wrong."""
+    """Check a configuration file and the secret files that it names, and list all faults."""
     from mxtvhf.operation.deployment.configuration import read_deployment, warnings_of
 
     deployment = read_deployment(file)
@@ -48,7 +48,7 @@ def check(
         check_policy(deployment.notification)
     for line in warnings_of(deployment):
         print(f"{file}: warning: {line}", file=sys.stderr)
-    print(f"{file}: good; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")
+    print(f"{file}: valid; Airflow at {deployment.airflow.public_url}, state in {deployment.home}")
 
 
 def cluster(
@@ -60,7 +60,7 @@ def cluster(
         typer.Option(
             parser=output_folder,
             metavar="FOLDER",
-            help="of its mxtvhf.toml, made at the first start, secrets and state",
+            help="folder of its state, secrets and mxtvhf.toml, which the first start creates",
         ),
     ] = Path("var/cluster"),
     port: Annotated[
@@ -68,7 +68,7 @@ def cluster(
     ] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=1000, help="number of Celery workers")] = 2,
 ) -> None:
-    """Start an installation on this machine, with Celery workers, Redis and NATS, until Ctrl-C."""
+    """Run an installation with Celery workers, Redis and NATS on this machine until Ctrl-C."""
     from mxtvhf.operation.deployment.cluster import run
 
     raise SystemExit(run(folder, project=project.resolve(), port=port, workers=workers))

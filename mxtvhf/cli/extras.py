@@ -1,4 +1,4 @@
-"""The libraries that only some commands need, and the extra that brings each: ``pip install mxtvhf[...]``."""
+"""Optional libraries of some commands and the extras that install them (``pip install mxtvhf[...]``)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EXTRAS = {
     "starlette": "gp",
     "uvicorn": "gp",
 }
-"""Module -> extra, as in ``pyproject.toml``."""
+"""Extra of ``pyproject.toml`` by module."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> str | None:
-    """Return what to install for a module that is not there; None for a module of no extra."""
+    """Return a message that tells which extra to install; None if no extra contains the module."""
     module = (error.name or "").partition(".")[0]
     if (extra := EXTRAS.get(module)) is None:
         return None
-    return f"this command needs {module}, which is not installed: pip install 'mxtvhf[{extra}]'"
+    return f"this command needs {module}, which is not installed; run pip install 'mxtvhf[{extra}]'"

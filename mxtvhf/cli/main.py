@@ -1,7 +1,7 @@
-"""The command ``mxtvhf``: its groups of commands, and how it ends.
+"""The command ``mxtvhf`` with its groups of commands, its error messages and its exit statuses.
 
-Errors are one line on stderr that names the input and the cause (of a configuration file one for each
-cause); exit status 2 for bad input and wrong usage, 1 for a failure, 130 after Ctrl-C.
+An error is one line on stderr that names the input and the cause (for a configuration file one line per
+fault). The exit status is 2 for bad input or wrong usage, 1 for a failure and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ app = typer.Typer(
 )
 
 OWN_CONFIG = ("service", "config", "cluster")
-"""Commands that read their configuration file themselves: only some services may know its secrets."""
+"""Commands that read their configuration file themselves, because only some services may read its secrets."""
 OF_AN_INSTALLATION = (
     "start", "info", "replay", "log-queue", "announce", "catalogue",
     "health", "backup", "restore", "retention", "listen", "duty",
 )  # fmt: skip
-"""Commands that work on the installation of this machine where nothing else is named."""
+"""Commands that by default work on the installation of this machine."""
 STATE = "MXTVHF_STATE"
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, 128 + SIGINT, as shells give it."""
+"""Exit status after Ctrl-C, 128 + SIGINT as in shells."""
 
 
 def main() -> None:
-    """Run the command line; turn errors into one line and an exit status."""
+    """Run the command line and turn errors into one line and an exit status."""
     _show_anything()
     try:
         _check_working_folder()
@@ -87,7 +87,7 @@ def main() -> None:
     except Exception as error:
         _fail(_defect(error), 1)
     else:
-        if status == INTERRUPTED:  # Typer's for Ctrl-C
+        if status == INTERRUPTED:  # Typer's exit status after Ctrl-C
             _fail("interrupted", INTERRUPTED)
         raise SystemExit(status)
 
@@ -98,7 +98,7 @@ def _fail(text: object, status: int, *, command: str = "mxtvhf") -> NoReturn:
 
 
 def _show_anything() -> None:
-    """Let the output hold any text: a file's name need not be UTF-8, nor a terminal show all of UTF-8."""
+    """Escape characters that the output cannot show, for example in file names that are not UTF-8."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -109,27 +109,27 @@ def _check_working_folder() -> None:
         os.getcwd()
     except OSError as error:
         raise Failure(
-            f"the working folder cannot be used ({error.strerror}): change to another one"
+            f"the working folder cannot be used ({error.strerror}); change to another folder"
         ) from None
 
 
 def _flush() -> None:
-    """Write out what was printed; where that fails, keep Python from trying it again at its end."""
+    """Flush the output. After a failure, keep Python from flushing it again at its end."""
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, e.g. `head`
             raise SystemExit(1) from None
         raise type(error)(error.errno, error.strerror, "standard output") from None
 
 
 def _fail_of_usage(error: typer.TyperException) -> NoReturn:
-    """Say in one line what is wrong with the arguments; Typer's own way is a box of five lines."""
+    """Report wrong arguments in one line; Typer's own message is a box of five lines."""
     message = one_line(error.format_message()).rstrip(".")
-    if not message:  # no arguments: the help was printed
+    if not message:  # without arguments Typer has printed the help
         raise SystemExit(error.exit_code)
     message = re.sub(r"Input should be (.*?)(, unable to parse .*)?$", r"expected \1", message)
     message = message.replace("Value error, ", "")
@@ -140,17 +140,17 @@ def _fail_of_usage(error: typer.TyperException) -> NoReturn:
 
 
 def _os_error_text(error: OSError) -> str:
-    """Return the file and the cause; the number of the error helps nobody."""
+    """Return the file and the cause of an error without its number."""
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
     return ": ".join(filter(None, (where, error.strerror))) or str(error)
 
 
 def _defect(error: Exception) -> str:
-    """Keep the traceback of an error that is a fault of this program, and tell where."""
+    """Write the traceback of a defect of this program to a file, and return a message that names the file."""
     with tempfile.NamedTemporaryFile("w", prefix="mxtvhf-", suffix=".txt", delete=False) as file:
         traceback.print_exception(error, file=file)
     what = one_line(f"{type(error).__name__}: {error}", 300)
-    return f"internal error, please report it with {file.name}: {what}"
+    return f"internal error: {what}; please report it with {file.name}"
 
 
 def _version(wanted: bool) -> None:
@@ -163,7 +163,7 @@ def _version(wanted: bool) -> None:
 def _common(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and exit")
     ] = False,
     config: Annotated[
         Path | None,
@@ -171,8 +171,8 @@ def _common(
             envvar="MXTVHF_CONFIG",
             parser=input_file,
             metavar="FILE",
-            help="mxtvhf.toml of the installation to work on, with its state folder, database and Airflow;"
-            f" without it and {STATE}: {deploy.CONFIG}, where it is there",
+            help="mxtvhf.toml of the installation, with its state folder, database and Airflow; default "
+            f"without {STATE}: {deploy.CONFIG}, if it exists",
         ),
     ] = None,
 ) -> None:
@@ -212,7 +212,7 @@ PANELS = {
         deploy.service,
     ),
 }
-"""The commands by what they are for, as ``mxtvhf --help`` shows them."""
+"""The commands by purpose, as shown by ``mxtvhf --help``."""
 
 for panel, commands in PANELS.items():
     for command in commands:

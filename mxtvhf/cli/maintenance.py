@@ -23,13 +23,11 @@ def backup(
     context: typer.Context,
     file: Annotated[
         Path,
-        typer.Argument(parser=output_file, metavar="FILE", help="the backup to write, e.g. mxtvhf.tar.gz"),
+        typer.Argument(parser=output_file, metavar="FILE", help="backup file, e.g. mxtvhf.tar.gz"),
     ],
-    secrets: Annotated[
-        bool, typer.Option("--secrets", help="with passwords and keys, which else you keep apart")
-    ] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="include passwords and keys")] = False,
 ) -> None:
-    """Save all state and Airflow's database into one file, while the stack runs."""
+    """Save all state and Airflow's database into one file. The stack may be running."""
     from mxtvhf.operation.backup import write_backup
     from mxtvhf.operation.database import airflow_database
 
@@ -43,17 +41,17 @@ def backup(
 def restore(
     context: typer.Context,
     file: Annotated[
-        Path, typer.Argument(parser=input_file, metavar="FILE", help="what `mxtvhf backup` wrote")
+        Path, typer.Argument(parser=input_file, metavar="FILE", help="file written by `mxtvhf backup`")
     ],
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="over what is there: database replaced, files added"),
+        typer.Option("--overwrite", help="replace an existing database and add missing files"),
     ] = False,
     project: Annotated[
         Path, typer.Option(parser=input_folder, metavar="FOLDER", help="checkout with dags/ and plugins/")
     ] = Path(),
 ) -> None:
-    """Put a backup back into the state folder and Airflow's database; the stack must be down."""
+    """Restore a backup into the state folder and Airflow's database. The stack must be stopped."""
     from mxtvhf.operation.backup_file import read_manifest
     from mxtvhf.operation.database import airflow_database
     from mxtvhf.operation.restore import airflow_tables, restore_backup
@@ -73,24 +71,27 @@ def restore(
         )
     print(f"{settings.home}: {_content(manifest)} of {utc_text(manifest.made)}")
     if context.obj is not None:
-        print("secrets: left as they are; those of the backup: tar -xzf FILE secrets")
+        print("secrets: unchanged; extract those of the backup with tar -xzf FILE secrets")
     elif not manifest.with_secrets:
-        print("the backup has no secrets: put the old ones over secrets/ before the first start")
+        print("the backup has no secrets: copy the old files into secrets/ before the first start")
     if manifest.home != str(settings.home):
-        print(f"kept inputs are named as below {manifest.home}: make it a link to {settings.home}")
+        print(f"archived inputs refer to {manifest.home}: make it a link to {settings.home}")
 
 
 def retention(
     keep_days: Annotated[
-        int | None, typer.Option(min=1, max=LONGEST_DAYS, help="instead of MXTVHF_KEEP_DAYS")
+        int | None, typer.Option(min=1, max=LONGEST_DAYS, help="days to keep; default: MXTVHF_KEEP_DAYS")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="remove nothing, only tell")] = False,
-    database: Annotated[bool, typer.Option(help="also rows of Airflow's log-like tables")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would be removed")] = False,
+    database: Annotated[bool, typer.Option(help="also clean Airflow's log tables")] = True,
     project: Annotated[
         Path, typer.Option(parser=input_folder, metavar="FOLDER", help="checkout with dags/ and plugins/")
     ] = Path(),
 ) -> None:
-    """Remove old logs, products of replays and tests, and rows of Airflow; never what is of a real burst."""
+    """Remove old logs, products of replays and tests, and rows of Airflow's log tables.
+
+    Data of real bursts are never removed.
+    """
     from mxtvhf.operation.database import airflow_database
     from mxtvhf.operation.retention import clean_database
     from mxtvhf.operation.retention import retention as remove
@@ -102,13 +103,13 @@ def retention(
     if database and not dry_run:
         with airflow_database(settings) as uri:
             clean_database(settings, uri, before, project=project.resolve())
-        print("rows of Airflow: removed")
+        print("old rows of Airflow's log tables: removed")
 
 
 def health(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for programs")] = False,
 ) -> None:
-    """Tell how every part is; exit status 1 when one is not healthy or Airflow does not answer."""
+    """Show the health of every part. Exit status 1 if one is unhealthy or Airflow does not answer."""
     from mxtvhf.operation.health import Health
 
     found = read(Health, airflow().get(f"{REST_ROOT}/health"))
@@ -122,7 +123,7 @@ def health(
 def _existing_state() -> Settings:
     settings = read_settings()
     if not settings.home.is_dir():
-        raise InvalidInput(f"{settings.home}: no such state folder; --config or MXTVHF_STATE names it")
+        raise InvalidInput(f"{settings.home}: no such state folder; name it with --config or MXTVHF_STATE")
     return settings
 
 

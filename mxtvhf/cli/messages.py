@@ -1,4 +1,4 @@
-"""The command ``mxtvhf log-queue``: messages in a terminal, for a person or a program."""
+"""The command ``mxtvhf log-queue``, which prints messages for people or programs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ COLOURS = {"succeeded": "green", "released": "green", "corrected": "green", "ret
 
 
 def log_queue(
-    burst: Annotated[str | None, typer.Option(help="only this burst")] = None,
-    since: Annotated[str, typer.Option(help="30s, 10m, 2h, 1d ago, or all that NATS holds")] = "10m",
+    burst: Annotated[str | None, typer.Option(help="show only this burst")] = None,
+    since: Annotated[
+        str, typer.Option(help="age of the oldest message: 30s, 10m, 2h, 1d, or all in NATS")
+    ] = "10m",
     follow: Annotated[bool, typer.Option(help="wait for further messages until Ctrl-C")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Follow the messages of all runs: steps, reports, what the intake notes (docs/reference/messages.md)."""
+    """Follow the messages of all runs: steps, reports, announcements, intake (docs/reference/messages.md)."""
     start = since_when(since, datetime.now(UTC))
     with suppress(KeyboardInterrupt):
         asyncio.run(
@@ -48,17 +50,17 @@ def log_queue(
 
 
 def since_when(text: str, now: datetime) -> datetime | None:
-    """Return the moment that ``10m``, ``2h``, ``30s`` or ``1d`` before now means; None for ``all``.
+    """Return the time ``10m``, ``2h``, ``30s`` or ``1d`` before now (UTC); None for ``all``.
 
     Raises
     ------
     InvalidInput
-        It is none of these.
+        The text has another form.
     """
     if text == "all":
         return None
     if not (match := re.fullmatch(r"(\d{1,5})([smhd])", text, re.ASCII)):
-        raise InvalidInput(f"--since {text!r}: say 30s, 10m, 2h, 1d or all")
+        raise InvalidInput(f"--since {text!r}: expected 30s, 10m, 2h, 1d or all")
     return now - timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
@@ -71,26 +73,26 @@ async def print_messages(
     as_json: bool,
     out: Callable[[str], object] = typer.echo,
 ) -> None:
-    """Print the messages of NATS, one line each, as they come.
+    """Print the messages of NATS as they arrive, one line each.
 
     Raises
     ------
     InvalidInput
-        No NATS is configured, or this is no burst id.
+        No NATS server is configured, or the burst id is invalid.
     Retriable
-        NATS does not answer, or turned us away.
+        NATS does not answer or rejects the login.
     """
     from mxtvhf.reporting.messages.connection import checked_servers, connect
     from mxtvhf.reporting.messages.subscriber import follow
 
     if not settings.nats_url:
-        raise InvalidInput("no NATS server is configured: set MXTVHF_NATS_URL, e.g. nats://localhost:4222")
+        raise InvalidInput("no NATS server is configured; set MXTVHF_NATS_URL, e.g. nats://localhost:4222")
     try:
         checked_servers(settings.nats_url)
     except InvalidInput as error:
         raise InvalidInput(f"MXTVHF_NATS_URL: {error}") from None
     if burst_id and not re.match(BURST_ID_PATTERN, burst_id):
-        raise InvalidInput(f"--burst {burst_id!r}: no burst id (sbYYMMDDnn)")
+        raise InvalidInput(f"--burst {burst_id!r}: invalid burst id; expected sbYYMMDDnn")
     client = await connect(
         settings.nats_url,
         settings.nats_credentials,
@@ -107,12 +109,12 @@ async def print_messages(
 
 
 def json_line(raw: bytes) -> str:
-    """Return a message as it came, on one line."""
+    """Return a message unchanged on one line."""
     return one_line(raw.decode(errors="replace"))
 
 
 def line(raw: bytes) -> str:
-    """Return a message as a line for a person, with colours."""
+    """Return a message as a coloured line for people."""
     try:
         message = read_message(raw)
     except InvalidInput as error:
@@ -132,7 +134,7 @@ def line(raw: bytes) -> str:
 
 
 def _words(message: OutgoingMessage) -> tuple[str, str]:
-    """Return the state and what more there is to say."""
+    """Return the state of a message and its details."""
     if isinstance(message, ReportMessage):
         return message.status, f"{message.headline}  {message.page_url or message.path}"
     if isinstance(message, AnnouncementMessage):

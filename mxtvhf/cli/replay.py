@@ -1,4 +1,4 @@
-"""The command ``mxtvhf replay``: archived inputs go through Airflow's replay DAG again, and are compared."""
+"""The command ``mxtvhf replay``, which repeats archived inputs in Airflow and compares the reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mxtvhf.workflow.airflow_api import AirflowApi
 
 MOST = 1000
-"""Inputs at most where the user names bursts or days."""
+"""Largest number of inputs if the user names bursts or days."""
 POLL_S = 1.0
 
 
@@ -26,23 +26,27 @@ def replay(
     bursts: Annotated[list[str] | None, typer.Argument(help="burst ids")] = None,
     first_day: Annotated[
         date | None,
-        typer.Option("--from", parser=day, metavar="DAY", help="bursts of this day or later (by the id)"),
+        typer.Option("--from", parser=day, metavar="DAY", help="first day of bursts (from the burst id)"),
     ] = None,
     last_day: Annotated[
         date | None,
-        typer.Option("--to", parser=day, metavar="DAY", help="bursts of this day or earlier (by the id)"),
+        typer.Option("--to", parser=day, metavar="DAY", help="last day of bursts (from the burst id)"),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="inputs at most, newest first", min=1, max=MOST)] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="largest number of inputs, newest first", min=1, max=MOST)
+    ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(help="1: with the times between the inputs as they came, 10: ten times as fast"),
+        typer.Option(
+            help="playback speed: 1 keeps the original spacing, 10 is ten times faster; default: all at once"
+        ),
     ] = None,
-    wait: Annotated[bool, typer.Option(help="until the end; exit status 1 when something changed")] = True,
+    wait: Annotated[bool, typer.Option(help="wait for the end; exit status 1 if a result changed")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Send archived inputs through Airflow again and compare the new reports with the archived ones.
+    """Process archived inputs in Airflow again and compare the new reports with the archived ones.
 
-    Exit status 1 when something changed, 2 when there was nothing to replay.
+    The exit status is 1 if a result changed and 2 if there was nothing to replay.
     """
     if not (bursts or first_day or last_day or limit):
         raise InvalidInput("replay: give burst ids, days (--from, --to) or --limit")
@@ -63,18 +67,16 @@ def replay(
     found = _comparisons(api, run_id)
     show(found, list[ComparisonSummary], comparisons_text(found), as_json)
     if not found:
-        raise InvalidInput(
-            "replay: nothing was replayed: the archive has no complete input that is asked for"
-        )
+        raise InvalidInput("replay: nothing was replayed: the archive has no complete input for this request")
     if missing := set(bursts or ()) - {one.burst_id for one in found}:
         names = ", ".join(sorted(missing))
-        raise InvalidInput(f"replay: not replayed: {names}; not in the archive, or beyond --limit")
+        raise InvalidInput(f"replay: not replayed: {names}; not in the archive or beyond --limit")
     if any(one.outcome is Outcome.CHANGED for one in found):
         raise typer.Exit(1)
 
 
 def _wait(api: AirflowApi, run_id: str) -> None:
-    """Wait for the end of a run of the replay DAG; Airflow may be away for a while."""
+    """Wait for the end of a run of the replay DAG. Airflow may be unreachable for a while."""
     state = None
     while state not in ("success", "failed"):
         time.sleep(POLL_S)
@@ -85,19 +87,22 @@ def _wait(api: AirflowApi, run_id: str) -> None:
 
 
 def _comparisons(api: AirflowApi, run_id: str) -> list[ComparisonSummary]:
-    """Return what the run found.
+    """Return the comparisons of a replay run.
 
     Raises
     ------
     Failure
-        It did not come to its comparison.
+        The run failed before the comparison.
     """
     states = api.task_states(run_id, dag_id=REPLAY_DAG_ID)
     if states.get("select_archived_inputs") == "skipped":
         return []
     if states.get("compare_reports") != "success":
         failed = ", ".join(sorted(task for task, state in states.items() if state == "failed"))
-        raise Failure(f"run {run_id} of {REPLAY_DAG_ID}: nothing was compared; failed: {failed or 'nothing'}")
+        raise Failure(
+            f"run {run_id} of {REPLAY_DAG_ID}: no comparison; failed tasks: {failed or 'none'}; "
+            "see the task logs"
+        )
     task = f"/api/v2/dags/{REPLAY_DAG_ID}/dagRuns/{run_id}/taskInstances/compare_reports"
     answer: Any = api.get(f"{task}/xcomEntries/return_value?deserialize=true")
     return read(list[ComparisonSummary], answer["value"])

@@ -1,4 +1,4 @@
-"""The commands ``mxtvhf start`` and ``mxtvhf info``: runs in Airflow, over the REST API."""
+"""The commands ``mxtvhf start`` and ``mxtvhf info`` for runs in Airflow, which use the REST API."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from mxtvhf.workflow.airflow_api import AirflowApi
 
 REST_ROOT = "/mxtvhf"
-"""Where the REST API is in Airflow's API server."""
+"""Path of the REST API in Airflow's API server."""
 RUN_ID_PATTERN = r"[A-Za-z0-9_.~:+-]{1,250}"
-"""As the REST API takes them."""
+"""Pattern of run ids in the REST API."""
 POLL_S = 0.5
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -56,19 +56,22 @@ def start(
             parser=input_file, metavar="FILE", help="attitude product (SVO-ATT-VHF) of the observation"
         ),
     ] = None,
-    burst: Annotated[str | None, typer.Option(help="burst id; by default the notice's")] = None,
+    burst: Annotated[str | None, typer.Option(help="burst id; default: that of the notice")] = None,
     sequence: Annotated[
-        int, typer.Option(min=1, max=9999, help="number of this input among the burst's")
+        int, typer.Option(min=1, max=9999, help="sequence number of this input of the burst")
     ] = 1,
     wait: Annotated[
-        bool, typer.Option("--wait", help="until the end; exit status 1 without a result")
+        bool, typer.Option("--wait", help="wait for the end; exit status 1 without a result")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(parser=seconds, metavar="SECONDS", help="to wait at most")
+        float, typer.Option(parser=seconds, metavar="SECONDS", help="longest waiting time")
     ] = 3600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run in Airflow, which must see the same files; the same input again starts nothing."""
+    """Start a run in Airflow. The same input never starts a second run.
+
+    Airflow must be able to read the files under the same paths.
+    """
     if packets is not None:
         check_order(alert, packets)
     conf = _input(alert, packets, attitude, burst, sequence)
@@ -82,16 +85,16 @@ def start(
 
 
 def info(
-    what: Annotated[str | None, typer.Argument(help="run id or burst id; without it all bursts")] = None,
-    latency: Annotated[bool, typer.Option("--latency", help="how long steps and whole runs take")] = False,
-    quarantine: Annotated[bool, typer.Option("--quarantine", help="what could not be read, and why")] = False,
-    gaps: Annotated[bool, typer.Option("--gaps", help="what was lost inside a stream")] = False,
-    limit: Annotated[int, typer.Option(help="longest list", min=1, max=1000)] = 50,
+    what: Annotated[str | None, typer.Argument(help="run id or burst id; default: all bursts")] = None,
+    latency: Annotated[bool, typer.Option("--latency", help="show durations of steps and runs")] = False,
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="show unreadable inputs")] = False,
+    gaps: Annotated[bool, typer.Option("--gaps", help="show messages lost in a stream")] = False,
+    limit: Annotated[int, typer.Option(help="largest number of entries", min=1, max=1000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Tell how bursts and runs stand, how long they took, what could not be read, what was lost."""
+    """Show bursts and runs, their durations, unreadable inputs, or lost messages."""
     if sum((what is not None, latency, quarantine, gaps)) > 1:
-        raise InvalidInput("info: give one of: run id, burst id, --latency, --quarantine, --gaps")
+        raise InvalidInput("info: give only one of: run id, burst id, --latency, --quarantine, --gaps")
     if latency or quarantine or gaps:
         _show_files(latency=latency, quarantine=quarantine, limit=limit, as_json=as_json)
         return
@@ -102,7 +105,7 @@ def info(
     elif re.fullmatch(BURST_ID_PATTERN, what):
         runs = read(list[RunEntry], api.get(f"{REST_ROOT}/runs?burst_id={what}&limit={limit}"))
         if not runs:
-            raise InvalidInput(f"{what}: no run of this burst")
+            raise InvalidInput(f"{what}: no run of this burst; mxtvhf info lists the known bursts")
         show(runs, list[RunEntry], runs_text(runs), as_json)
     elif not re.fullmatch(RUN_ID_PATTERN, what):
         raise InvalidInput(f"{what!r}: expected a burst id (sb26030704) or a run id (sb26030704__1)")
@@ -112,7 +115,7 @@ def info(
 
 
 def _show_files(*, latency: bool, quarantine: bool, limit: int, as_json: bool) -> None:
-    """Show the latency, the quarantine or the gaps: from the state folder, without one from Airflow."""
+    """Show the latency, the quarantine or the gaps, from the state folder or else from Airflow."""
     settings = read_settings()
     api = None if settings.archive.is_dir() else airflow()
     if latency:
@@ -139,8 +142,8 @@ def _show_files(*, latency: bool, quarantine: bool, limit: int, as_json: bool) -
 
 
 def airflow() -> AirflowApi:
-    """Return Airflow as the settings name it."""
-    # Imported when used: the other commands need no HTTP client.
+    """Return a client of the Airflow named by the settings."""
+    # Imported here, because the other commands need no HTTP client.
     from mxtvhf.operation.stack.access import airflow_api
 
     return airflow_api(read_settings())
@@ -149,7 +152,7 @@ def airflow() -> AirflowApi:
 def _input(
     alert: Path, packets: Path | None, attitude: Path | None, burst: str | None, sequence: int
 ) -> RunConf:
-    """Check what the run is to be given, before anything is asked of Airflow."""
+    """Return the validated input of a run, before any request to Airflow."""
     from mxtvhf.notices.voevent import read_alert
 
     burst_id = burst or read_alert(read_limited(alert, MAX_ALERT_BYTES), name=str(alert)).burst_id
@@ -164,12 +167,12 @@ def _input(
 
 
 def checked(model: type[M], **fields: Any) -> M:
-    """Return a model of what the user gave.
+    """Return a model of the user's values.
 
     Raises
     ------
     InvalidInput
-        It is not by the model; the message names the field.
+        A value is invalid. The message names the field.
     """
     try:
         return model.model_validate(fields)
@@ -180,7 +183,7 @@ def checked(model: type[M], **fields: Any) -> M:
 
 
 def _wait(api: AirflowApi, answer: RunAnswer, timeout: float) -> RunAnswer:
-    """Ask until the run has ended; Airflow may be away for a while."""
+    """Poll until the run has ended. Airflow may be unreachable for a while."""
     deadline = time.monotonic() + timeout
     descriptor = answer.processing_descriptor
     while descriptor.state in (GpState.PENDING, GpState.RUNNING):
@@ -200,11 +203,20 @@ def _status(api: AirflowApi, run_id: str) -> RunAnswer:
 
 
 def read(kind: type[T], answer: Any) -> T:
-    """Check an answer of Airflow, or of our part of it."""
+    """Validate an answer of Airflow's REST API or of ours.
+
+    Raises
+    ------
+    Failure
+        The answer has another form, for example because the versions differ.
+    """
     try:
         return TypeAdapter(kind).validate_python(answer)
     except ValidationError as error:
-        raise Failure(f"{REST_ROOT}: an answer of another version: {error.errors()[0]['msg']}") from None
+        raise Failure(
+            f"{REST_ROOT}: unexpected answer: {error.errors()[0]['msg']}; check that command and server have "
+            "the same version"
+        ) from None
 
 
 def show(value: T, kind: type[T], text: list[str], as_json: bool) -> None:

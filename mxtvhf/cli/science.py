@@ -1,4 +1,4 @@
-"""The commands that work on files, without Airflow: from ``mxtvhf simulate`` to ``mxtvhf calibration``."""
+"""The commands that work on files without Airflow, from ``mxtvhf simulate`` to ``mxtvhf calibration``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mxtvhf.instrument.calibration import CalibrationStore
 
 Events = Annotated[
-    Path, typer.Argument(parser=input_file, metavar="EVENTS", help="event file, as `fits_feed` writes it")
+    Path, typer.Argument(parser=input_file, metavar="EVENTS", help="event file written by `fits_feed`")
 ]
 
 
@@ -38,7 +38,7 @@ def simulate(
             parser=output_folder, metavar="FOLDER", help="folder for alert.xml, packets.bin, truth.json, ..."
         ),
     ],
-    burst: Annotated[str, typer.Option(help="burst id; a known burst brings its own position and times")],
+    burst: Annotated[str, typer.Option(help="burst id; a known burst sets its position and times")],
     ra: Annotated[
         float | None,
         typer.Option(
@@ -56,52 +56,56 @@ def simulate(
         ),
     ] = None,
     counts: Annotated[float | None, typer.Option(help="expected source photons (default 300)")] = None,
-    flux: Annotated[float | None, typer.Option(help="instead: mean 0.3-10 keV flux, erg/cm2/s")] = None,
+    flux: Annotated[
+        float | None, typer.Option(help="mean 0.3-10 keV flux instead of counts, erg/cm2/s")
+    ] = None,
     photon_index: Annotated[float | None, typer.Option(help="photon index of the power law")] = None,
     decay: Annotated[float | None, typer.Option(help="decay index: flux ~ (t - T0)^-decay")] = None,
     background: Annotated[float | None, typer.Option(help="expected background photons")] = None,
     roll: Annotated[float | None, typer.Option(help="roll angle of the pointing, degrees")] = None,
-    offset_arcmin: Annotated[float | None, typer.Option(help="of the burst from the boresight")] = None,
+    offset_arcmin: Annotated[
+        float | None, typer.Option(help="distance of the burst from the boresight, arcmin")
+    ] = None,
     drift_arcsec: Annotated[
-        float | None, typer.Option(help="slow drift of the pointing over the observation")
+        float | None, typer.Option(help="drift of the pointing over the observation, arcsec")
     ] = None,
     slew: Annotated[
-        float | None, typer.Option(help="seconds of the observation's start in which the platform slews")
+        float | None, typer.Option(help="duration of the slew at the start of the observation, seconds")
     ] = None,
     start: Annotated[
         datetime | None,
         typer.Option(parser=utc_moment, metavar="TIME", help="start of the MXT observation, UTC, ISO 8601"),
     ] = None,
-    duration: Annotated[float | None, typer.Option(help="of the observation, seconds")] = None,
-    loss: Annotated[float | None, typer.Option(help="probability that a packet never arrives")] = None,
-    repeat: Annotated[float | None, typer.Option(help="mean number of further copies of a packet")] = None,
-    shuffle: Annotated[float | None, typer.Option(help="delays: 0 keeps the order, 1 mixes all")] = None,
-    corrupt: Annotated[float | None, typer.Option(help="probability that a copy is damaged")] = None,
+    duration: Annotated[float | None, typer.Option(help="duration of the observation, seconds")] = None,
+    loss: Annotated[float | None, typer.Option(help="probability that a packet is lost")] = None,
+    repeat: Annotated[float | None, typer.Option(help="mean number of repeated copies of a packet")] = None,
+    shuffle: Annotated[float | None, typer.Option(help="order of packets: 0 keeps it, 1 is random")] = None,
+    corrupt: Annotated[float | None, typer.Option(help="probability that a copy is corrupt")] = None,
     split_events: Annotated[
-        bool, typer.Option(help="share the charge of a photon between up to four pixels")
+        bool, typer.Option(help="distribute the charge of a photon over up to four pixels")
     ] = True,
     source: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RA,DEC,COUNTS",
-            help="steady source beside the burst: position (degrees or sexagesimal) and expected photons, "
-            "e.g. 155.6,-21.1,150; repeat it for several",
+            help="additional steady source: position (degrees or sexagesimal) and expected photons, "
+            "e.g. 155.6,-21.1,150; repeat the option for several sources",
         ),
     ] = None,
     onboard_offset_arcsec: Annotated[
-        float | None, typer.Option(help="error of the on-board position beyond its own scatter")
+        float | None, typer.Option(help="additional error of the on-board position, arcsec")
     ] = None,
     attitude: Annotated[
         Literal["packets", "product", "both"] | None,
-        typer.Option(help="how the attitude comes: in pointing packets, as attitude.fits, or both"),
+        typer.Option(help="attitude in pointing packets, in attitude.fits (product), or both"),
     ] = None,
     role: Annotated[Literal["test", "observation"], typer.Option(help="VOEvent role")] = "test",
     seed: Annotated[int | None, typer.Option(help="seed of the random numbers")] = None,
     xband: Annotated[
-        float | None, typer.Option(help="also write the X-band event file of an exposure of so many seconds")
+        float | None, typer.Option(help="also write an X-band event file with this exposure, seconds")
     ] = None,
 ) -> None:
-    """Make the notices and the VHF packets of a burst, and the truth to compare with."""
+    """Simulate the notices and VHF packets of a burst, and write the true values for comparison."""
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
 
     scenario = scenario_of(
@@ -158,13 +162,11 @@ def process(
     ] = None,
     gp: Annotated[
         str | None,
-        typer.Option(
-            parser=http_url, metavar="URL", help="base URL of the GP service; without it GP is not asked"
-        ),
+        typer.Option(parser=http_url, metavar="URL", help="base URL of GP; without it GP is not used"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole chain on a notice and its packets, without Airflow; print the headline and the report."""
+    """Run the whole chain on a notice and its packets without Airflow, and print the headline."""
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.models.kept import read_kept
     from mxtvhf.reporting.report import Report
@@ -188,7 +190,7 @@ def localise(
     events: Events,
     as_json: AsJson = False,
 ) -> None:
-    """Find the sources in an event file, and the one that is taken as the burst."""
+    """Find the sources in an event file and choose the one that is taken as the burst."""
     from mxtvhf.reporting.report.sources import source_lines
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
@@ -219,12 +221,12 @@ def analyse(
     t0: Annotated[
         datetime | None,
         typer.Option(
-            parser=utc_moment, metavar="TIME", help="T0 of the burst, UTC, ISO 8601, for the decay index"
+            parser=utc_moment, metavar="TIME", help="T0 of the burst for the decay index, UTC, ISO 8601"
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the source in an event file and make its light curve and spectrum."""
+    """Find the source in an event file and write its light curve and spectrum."""
     from mxtvhf.analysis.model import analysis_text
     from mxtvhf.workflow.steps.source_analysis import source_analysis
     from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
@@ -244,11 +246,13 @@ def crosscheck(
     ],
     events: Annotated[
         Path | None,
-        typer.Option(parser=input_file, metavar="EVENTS", help="event file to localise and compare, too"),
+        typer.Option(
+            parser=input_file, metavar="EVENTS", help="event file to localise and include in the comparison"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare all positions of a burst and recompute what its notices claim."""
+    """Compare all positions of a burst and verify the claims of its notices."""
     from mxtvhf.archive.inputs import MAX_ALERT_BYTES, read_limited
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck.bayes import probability_text
@@ -260,7 +264,7 @@ def crosscheck(
     notices = [read_alert(read_limited(path, MAX_ALERT_BYTES), name=str(path)) for path in alerts]
     bursts = {notice.burst_id for notice in notices}
     if len(bursts) != 1:
-        raise InvalidInput(f"notices of more than one burst: {', '.join(sorted(bursts))}")
+        raise InvalidInput(f"notices of several bursts: {', '.join(sorted(bursts))}; give those of one burst")
     settings = read_settings()
     found = vhf_localisation(events, alerts=notices, store=_calibration_store()) if events else None
     no_gp = GpOutcome(available=False, progress=GpProgress.NOT_ASKED, reason="not asked")
@@ -290,12 +294,12 @@ def calibration(
     at: Annotated[
         datetime | None,
         typer.Option(
-            parser=utc_moment, metavar="TIME", help="time of the observation, UTC, ISO 8601; default now"
+            parser=utc_moment, metavar="TIME", help="time of the observation, UTC, ISO 8601; default: now"
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the calibration files in use for a time."""
+    """List the calibration files that are valid at a time."""
     from mxtvhf.instrument.calibration import CalibrationFile
     from mxtvhf.models.times import utc_text
 
@@ -331,13 +335,13 @@ ValidFrom = Annotated[
     datetime | None,
     typer.Option(
         "--from", parser=utc_moment, metavar="TIME",
-        help="first observation that it is for, UTC, ISO 8601; default the first of the runs",
+        help="start of the validity, UTC, ISO 8601; default: the first of the runs",
     ),
 ]  # fmt: skip
 
 
 def noise_map(events: PastEvents, out: CalibrationFolder, valid_from: ValidFrom = None) -> None:
-    """Find noisy and dead pixels, rows, columns over many runs; write them as calibration file."""
+    """Find noisy and dead pixels, rows and columns in many runs and write them as a calibration file."""
     from mxtvhf.workflow.noise_map import make_noise_map
 
     made = make_noise_map(events, out, store=_calibration_store(), valid_from=valid_from)
@@ -346,21 +350,21 @@ def noise_map(events: PastEvents, out: CalibrationFolder, valid_from: ValidFrom 
 
 
 def background_spectrum(events: PastEvents, out: CalibrationFolder, valid_from: ValidFrom = None) -> None:
-    """Measure the spectrum of the background over many runs; write it as calibration file."""
+    """Measure the background spectrum in many runs and write it as a calibration file."""
     from mxtvhf.workflow.background_spectrum import make_background
 
     made = make_background(events, out, store=_calibration_store(), valid_from=valid_from)
     file = made.file
     print(f"{made.path}: {file.source.partition('; ')[0]}")
-    print(f"known as by {file.known_as_photons:g} photons; rate {file.rate_per_s:g} per s")
+    print(f"equivalent to {file.known_as_photons:g} photons; rate {file.rate_per_s:g} per s")
     for component in file.components:
         print(f"{100.0 * component.part:5.1f} %  {component.name}")
     for run in made.left_out:
-        print(f"left out: {run}, whose energies are unlike all that is known")
+        print(f"left out: {run}, whose energies differ from all known components")
 
 
 def _calibration_store() -> CalibrationStore:
-    # Imported when used, as all that needs numpy: `mxtvhf --help` answers at once.
+    # Imported here, like all that needs numpy, so that `mxtvhf --help` answers at once.
     from mxtvhf.instrument.calibration import calibration_store
 
     return calibration_store(read_settings().calibration)

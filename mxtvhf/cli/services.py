@@ -1,4 +1,4 @@
-"""The commands that stay: ``mxtvhf gp``, ``listen`` and ``up``."""
+"""The commands of long-running programs: ``mxtvhf gp``, ``listen`` and ``up``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def gp(
     data: Annotated[
         Path,
         typer.Option(
-            parser=input_folder, metavar="FOLDER", help="folder below which event files may be read"
+            parser=input_folder, metavar="FOLDER", help="only folder from which event files may be read"
         ),
     ],
     state: Annotated[
@@ -25,13 +25,13 @@ def gp(
     ],
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8765,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="analyses at the same time")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="number of concurrent analyses")] = 2,
     delay: Annotated[
         float,
-        typer.Option(parser=seconds, metavar="SECONDS", help="added to every job, to imitate a slow GP"),
+        typer.Option(parser=seconds, metavar="SECONDS", help="delay of every job, to imitate a slow GP"),
     ] = 0.0,
 ) -> None:
-    """Run the reference GP service."""
+    """Run the reference GP."""
     from mxtvhf.instrument.calibration import calibration_store
     from mxtvhf.simulator.gp import serve
 
@@ -42,7 +42,7 @@ def gp(
 def listen(
     verbose: Annotated[bool, typer.Option("--verbose", help="log every message")] = False,
 ) -> None:
-    """Take in alerts and packets from the inbox, NATS and GCN, and start their runs."""
+    """Receive notices and packets from the inbox, NATS and GCN, and start their runs."""
     import logging
     import os
 
@@ -67,12 +67,12 @@ def up(
         Path, typer.Option(parser=checkout, metavar="FOLDER", help="checkout with dags/ and plugins/")
     ] = Path(),
     port: Annotated[int, typer.Option(min=1, max=65535, help="port of Airflow's web UI and API")] = 8080,
-    gp_port: Annotated[int, typer.Option(min=1, max=65535, help="port of the GP service")] = 8765,
-    burst: Annotated[str, typer.Option(help="burst to replay")] = "sb26030704",
+    gp_port: Annotated[int, typer.Option(min=1, max=65535, help="port of the reference GP")] = 8765,
+    burst: Annotated[str, typer.Option(help="burst to simulate")] = "sb26030704",
     seed: Annotated[int, typer.Option(min=0, help="seed of the simulated photons")] = 1,
-    demo: Annotated[bool, typer.Option("--demo", help="end by itself with the report")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="exit after the report")] = False,
 ) -> None:
-    """Start the embedded stack and send a shipped alert through the DAG."""
+    """Start the embedded stack and process a simulated burst with the DAG."""
     from mxtvhf.operation.stack.demo import run
 
     raise SystemExit(

@@ -1,4 +1,4 @@
-"""Runs, bursts and what else ``mxtvhf info`` shows, as tables for people."""
+"""The tables of ``mxtvhf info``: bursts, runs, quarantine and gaps."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ STATES = {
     GpState.COMPLETED: "position",
     GpState.FAILED: "no position",
 }
-"""What the contract's words mean for a run."""
+"""State of a run by the state word of GP's contract."""
 DECISIONS = (
     "awaiting decision", "approved", "refused", "released, not sent", "released, sent", "rejected",
     "unreadable record",
 )  # fmt: skip
-"""Of the desk's words those that tell of a decision."""
+"""States of the desk that are about a decision."""
 
 
 RUN_ENDS = {AirflowState.SUCCESS: ", run succeeded", AirflowState.FAILED: ", run failed"}
 
 
 def runs_text(entries: Iterable[RunEntry]) -> list[str]:
-    """Write the list of runs as a table for people."""
+    """Return the list of runs as a table."""
     lines = [f"{'run':40} {'state':11} {'age':>9}  {'position (RA, Dec, R90)':36} {'decision':17} marks"]
     lines += [
         f"{entry.process_id:40} {STATES[entry.state]:11} {_age(entry.age_s):>9}  "
@@ -41,7 +41,7 @@ def runs_text(entries: Iterable[RunEntry]) -> list[str]:
 
 
 def bursts_text(entries: Iterable[BurstEntry]) -> list[str]:
-    """Write the list of bursts as a table for people."""
+    """Return the list of bursts as a table."""
     place = "position (RA, Dec, R90)"
     lines = [f"{'burst':11} {'age':>9} {'runs':>5} {'latest':11}  {place:36} {'decision':17} marks"]
     for entry in entries:
@@ -54,7 +54,7 @@ def bursts_text(entries: Iterable[BurstEntry]) -> list[str]:
 
 
 def answer_text(answer: RunAnswer) -> list[str]:
-    """Describe one run for people."""
+    """Return the description of one run."""
     descriptor, run, report = answer.processing_descriptor, answer.run, answer.report
     lines = [
         f"{descriptor.process_id}: {STATES[GpState(str(descriptor.state))]}{RUN_ENDS.get(run.state, '')}"
@@ -68,8 +68,8 @@ def answer_text(answer: RunAnswer) -> list[str]:
 
 
 def quarantine_text(notes: Iterable[QuarantineNote]) -> list[str]:
-    """Write what could not be read, and why."""
-    # Most reasons begin with the name of the input.
+    """Return the list of unreadable inputs with the reasons."""
+    # Most reasons begin with the name of the input, which is removed here.
     return [
         f"{utc_text(note.time)}  {note.input}: {note.reason.removeprefix(f'{note.input}: ')} "
         f"({note.size} bytes, {note.sha256[:12]})"
@@ -78,7 +78,7 @@ def quarantine_text(notes: Iterable[QuarantineNote]) -> list[str]:
 
 
 def gaps_text(gaps: Iterable[StreamGap]) -> list[str]:
-    """Write what was lost inside streams."""
+    """Return the list of messages lost in streams."""
     return [
         f"{utc_text(gap.noticed)}  {gap.stream}: {gap.messages} lost ({gap.first}..{gap.last}): {gap.cause}"
         for gap in gaps

@@ -35,12 +35,12 @@ def identify(
     fluxes
         Measured fluxes, by the names of the sources.
     """
-    sound, _ = without_impossible(answers, ())
-    matches = associate(sources, sound, alerts, fluxes)
+    plausible, _ = without_impossible(answers, ())
+    matches = associate(sources, plausible, alerts, fluxes)
     return tuple(
         SourceIdentity(
             name=source.label,
-            checked=any(answer.is_complete and answer.is_around(source) for answer in sound),
+            checked=any(answer.is_complete and answer.is_around(source) for answer in plausible),
             matches=tuple(match for match in matches if match.position == source.label),
         )
         for source in sources

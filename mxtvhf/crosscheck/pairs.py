@@ -75,8 +75,8 @@ def compare(
         p_value = separation_p_value(separation, combined)
         apart = f"{apart} (combined 90 % radius {radius_text(combined)}"
         if not_independent:
-            verdict, p_value, told = _without_independence(p_value, evidence)
-            explanation = f"{apart}): {told}. {not_independent}."
+            verdict, p_value, reason = _without_independence(p_value, evidence)
+            explanation = f"{apart}): {reason}. {not_independent}."
         else:
             verdict = verdict_of(p_value)
             factor = log10_bayes_factor(separation, combined)

@@ -47,11 +47,11 @@ def burst_verdict(
     if best is None:
         return BurstVerdict.UNCLEAR, "There is no position to judge."
     labels = {position.label for position in current}
-    told = [pair for pair in pairs if {pair.first, pair.second} <= labels]
-    against = [pair for pair in told if pair.verdict is Verdict.INCONSISTENT]
-    doubtful = [pair for pair in told if pair.verdict is Verdict.UNCLEAR and pair.p_value is not None]
-    chosen = _independent(best, current, told)
-    agreement = _agreement([pair for pair in told if {pair.first, pair.second} <= chosen])
+    compared = [pair for pair in pairs if {pair.first, pair.second} <= labels]
+    against = [pair for pair in compared if pair.verdict is Verdict.INCONSISTENT]
+    doubtful = [pair for pair in compared if pair.verdict is Verdict.UNCLEAR and pair.p_value is not None]
+    chosen = _independent(best, current, compared)
+    agreement = _agreement([pair for pair in compared if {pair.first, pair.second} <= chosen])
     word, reason = _by_catalogues(best, answers, matches)
     if word is not BurstVerdict.KNOWN_SOURCE:
         if against:

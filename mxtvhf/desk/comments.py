@@ -7,18 +7,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.kept_lines import append_record, read_records
 
 MAX_COMMENT = 2000
 """Maximum number of characters of a comment."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters other than tab and line breaks: a terminal obeys them, a page cannot show them."""
 
 CommentText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_COMMENT)]
 
@@ -51,9 +55,13 @@ class Comments:
         ------
         pydantic.ValidationError
             The text is empty or longer than ``MAX_COMMENT`` characters.
+        InvalidInput
+            It has control characters.
         OSError
             The file cannot be written.
         """
+        if CONTROL.search(text):
+            raise InvalidInput("the comment has control characters; type it without them")
         comment = Comment(burst_id=burst_id, author=author, written=now, text=text)
         self.root.mkdir(parents=True, exist_ok=True)
         append_record(self._path(burst_id), comment)

@@ -1,8 +1,8 @@
 """Write binary tables as FITS bytes, fast enough for event files and sky maps.
 
 This module exists because building a header of a few hundred cards with astropy takes ten times as long as
-everything else (see ``docs/explanation/performance.md``). Astropy does the reading. Source: FITS standard
-4.0 (2016), sections 4.2 (values), 4.4.2.7 and appendix J (checksums), 7.3 (binary tables).
+everything else (``docs/decisions/packets-and-event-files.md``). Astropy does the reading. Source: FITS
+standard 4.0 (2016), sections 4.2 (values), 4.4.2.7 and appendix J (checksums), 7.3 (binary tables).
 """
 
 from __future__ import annotations

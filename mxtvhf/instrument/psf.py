@@ -172,8 +172,8 @@ class LobsterEyePsf:
         X(u) ~ 1 / (1 + (2u/G)^2) + eta (G/H) (1 - (u/H)^2)     for |u| < H, 0 beyond
 
     X is a Lorentzian core with full width G at half maximum on an arm of half length H (R. Willingale, QSOFT
-    ``qri_lepsf`` with alp = 1). It is normalised to 1 over its whole support |u| < H, which is wider than the
-    detector: a fraction of the flux falls outside it, and ``enclosed`` gives the fraction inside.
+    ``qri_lepsf`` with alp = 1). It is normalised to 1 over its whole support ``|u| < H``, which is wider than
+    the detector: a fraction of the flux falls outside it, and ``enclosed`` gives the fraction inside.
 
     Attributes
     ----------

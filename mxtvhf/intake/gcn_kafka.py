@@ -1,4 +1,7 @@
-"""Source of SVOM notices that GCN distributes over Kafka (https://gcn.nasa.gov/docs/client)."""
+"""Source of SVOM notices and GCN Circulars that GCN distributes over Kafka.
+
+See https://gcn.nasa.gov/docs/client.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import gcn_kafka
 from pydantic import Field, SecretStr, model_validator
 
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.intake.gcn_circulars import TOPIC as CIRCULARS
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.base import Model
 from mxtvhf.models.toml import read_toml
@@ -26,6 +30,11 @@ HEARTBEAT = "gcn.heartbeat"
 SILENCE_S = 60.0
 """Longest time without a heartbeat, seconds. GCN sends one every second, so a longer silence is a fault."""
 POLL_S = 0.5
+UNUSED = (
+    "GCN deletes credentials that are not used for 30 days; create new ones at "
+    "https://gcn.nasa.gov/user/credentials"
+)
+"""GCN warns by mail after 21 days (``app/lib/cognito.ts`` of https://github.com/nasa-gcn/gcn.nasa.gov)."""
 
 
 class GcnAccess(Model):
@@ -37,6 +46,7 @@ class GcnAccess(Model):
     group_id: str = "mxtvhf-listen"
     topics: tuple[str, ...] = TOPICS
     heartbeat: bool = True
+    circulars: bool = Field(default=True, description="read event names from GCN Circulars")
     config: dict[str, str | int | bool] = Field(
         default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
     )
@@ -70,11 +80,19 @@ class GcnKafka:
         Credentials and topics.
     keep
         Stores a message durably, as `Intake.keep`.
+    read_circular
+        Processes a circular, as `gcn_circulars.name_from_circular`.
     """
 
-    def __init__(self, access: GcnAccess, keep: Callable[[ReceivedMessage], None]) -> None:
+    def __init__(
+        self,
+        access: GcnAccess,
+        keep: Callable[[ReceivedMessage], None],
+        read_circular: Callable[[bytes], object],
+    ) -> None:
         self._access = access
         self._keep = keep
+        self._read_circular = read_circular
         self._complaints: set[str] = set()
         self._last_error = "none"
         self._heard = time.monotonic()
@@ -107,7 +125,13 @@ class GcnKafka:
             ) from None
         self._heard = time.monotonic()
         try:
-            consumer.subscribe([*self._access.topics, *[HEARTBEAT] * self._access.heartbeat])
+            consumer.subscribe(
+                [
+                    *self._access.topics,
+                    *[HEARTBEAT] * self._access.heartbeat,
+                    *[CIRCULARS] * self._access.circulars,
+                ]
+            )
             while not stop.is_set():
                 message = consumer.poll(POLL_S)
                 if message is not None and self._is_sound(message):
@@ -138,18 +162,21 @@ class GcnKafka:
             return True
         if error.fatal():
             raise confluent_kafka.KafkaException(error)
-        self._last_error = error.str()
+        self._last_error = _reason(error)
         if error.name() not in self._complaints:
             self._complaints.add(error.name())
-            log.warning("GCN Kafka: %s", error.str())
+            log.warning("GCN Kafka: %s", self._last_error)
         return False
 
     def _take(self, message: confluent_kafka.Message, consumer: gcn_kafka.Consumer) -> None:
         if message.topic() == HEARTBEAT:
             self._heard = time.monotonic()
             return
-        source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
-        self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
+        if message.topic() == CIRCULARS:
+            self._read_circular(message.value() or b"")
+        else:
+            source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
+            self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
         consumer.commit(message=message, asynchronous=False)
 
     def _check_heartbeat(self) -> None:
@@ -158,6 +185,15 @@ class GcnKafka:
                 f"GCN Kafka: no heartbeat for {SILENCE_S:.0f} s, notices may be delayed; reconnecting; "
                 f"last error: {self._last_error}"
             )
+
+
+def _reason(error: confluent_kafka.KafkaError) -> str:
+    """Return the message of librdkafka for an error, with advice if GCN rejects the credentials."""
+    is_refused = error.code() in (
+        confluent_kafka.KafkaError._AUTHENTICATION,
+        confluent_kafka.KafkaError.SASL_AUTHENTICATION_FAILED,
+    )
+    return f"{error.str()}; {UNUSED}" if is_refused else error.str()
 
 
 def _cause(error: Exception) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import InvalidInput
+from mxtvhf.intake.gcn_circulars import name_from_circular
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
@@ -121,7 +123,10 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
     if (credentials := settings.gcn_credentials) is not None:
 
         def hear_gcn(stop: threading.Event, works: Callable[[], None]) -> None:
-            GcnKafka(GcnAccess.from_file(credentials), intake.keep).run(stop, works)
+            def read_circular(raw: bytes) -> None:
+                name_from_circular(raw, intake.archive, settings.releases, now=datetime.now(UTC))
+
+            GcnKafka(GcnAccess.from_file(credentials), intake.keep, read_circular).run(stop, works)
 
         found["GCN"] = hear_gcn
     return found

@@ -222,7 +222,7 @@ class NatsStream:
             raw,
             f"NATS {message.subject}, fetched again",
             datetime.now(UTC),
-            None if signature is None else str(signature),  # the parser returns a non-ASCII header as no str
+            None if signature is None else str(signature),  # a non-ASCII header is not a str
         )
         await asyncio.to_thread(self._keep, received)
         await asyncio.to_thread(ledger.note, number, raw)

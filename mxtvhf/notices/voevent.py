@@ -115,7 +115,7 @@ def notice_position(
 
     Parameters
     ----------
-    origin, label, reference
+    origin, label
         Same as in `Position`.
     ra_deg, dec_deg
         ICRS degrees.
@@ -123,6 +123,8 @@ def notice_position(
         The published ``Error2Radius``, which is the total error; None if unknown.
     time
         Event time, UTC; selects the systematic error that was in use.
+    reference
+        Same as in `Position`.
 
     Notes
     -----

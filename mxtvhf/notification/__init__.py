@@ -1,1 +1,1 @@
-"""Notification: who is on duty, what they are told of a burst, by which channel, and who has it in hand."""
+"""Notification of people about bursts: rota, messages, channels, escalation and acknowledgements."""

@@ -1,4 +1,4 @@
-"""What the Burst Advocate did about a burst, by the archive of decisions and announcements."""
+"""The Burst Advocate's reactions to a burst, from the archive of decisions and announcements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kept = TypeVar("Kept", bound=KeptModel)
 
 
 def answers_about(record: SubjectRecord, releases: Path) -> Answers:
-    """Return what was decided and announced about the burst of a subject."""
+    """Return the decisions and announcements about the burst of a subject."""
     burst_id = record.occurrences[0].burst_id if record.occurrences else None
     if burst_id is None:
         return Answers()
@@ -41,4 +41,4 @@ def _readable(releases: Path, burst_id: str, name: str, model: type[Kept]) -> It
         try:
             yield read_kept(path, model)
         except (InvalidInput, OSError) as error:
-            log_once(f"{error}; it ends no escalation")
+            log_once(f"{error}; escalations continue")

@@ -1,4 +1,4 @@
-"""What happened to a burst that people are notified of, by what the archive and the products hold."""
+"""Detection of events about a burst that people are notified of, from the archive and the products."""
 
 from __future__ import annotations
 
@@ -22,40 +22,42 @@ from mxtvhf.notification.model import Occurrence
 from mxtvhf.reporting.report.model import Report
 
 FRESH = timedelta(hours=12)
-"""Nobody is woken by what is older: an archive that was restored, late packets of an old burst."""
+"""Age up to which an event notifies people. Older events come from restored archives or late packets."""
 MUCH_BETTER = 0.5
-"""An error radius that falls below this fraction of the one that was notified is a change."""
+"""An error radius below this fraction of the notified one counts as a changed result."""
 DECIDE = f"Check the position and decide. {ACKNOWLEDGE}"
-CHECK = f"Check the result and decide, or correct what was announced. {ACKNOWLEDGE}"
+CHECK = f"Check the result and decide, or correct the announcement. {ACKNOWLEDGE}"
 
 
 def subject_of(burst_id: str, *, is_test: bool) -> str:
-    """Return the subject of a burst, or of its tests, in the ledger."""
+    """Return the ledger's subject of a burst or of its tests."""
     return f"{burst_id}{TEST_MARK if is_test else ''}"
 
 
 def subject_name(subject: str) -> str:
-    """Return how a message calls a subject."""
+    """Return the name of a subject in messages."""
     return f"DRILL {subject.removesuffix(TEST_MARK)}" if subject.endswith(TEST_MARK) else subject
 
 
 def desk_link(desk: str | None, burst_id: str, run_id: str | None = None) -> str | None:
-    """Return the address of a burst's page; ``desk`` is that of the desk, None where it is not known."""
+    """Return the address of the page of a burst; None if the address of the desk is unknown."""
     query = f"?{urlencode({'run': run_id})}" if run_id else ""
     return f"{desk}/{burst_id}{query}" if desk else None
 
 
 class BurstWatch:
-    """Finds what happened to bursts, and keeps it in the ledger.
+    """Watches the archive and the products, and records occurrences in the ledger.
 
     Parameters
     ----------
-    archive, products
-        Where notices and reports are read.
+    archive
+        Archive of the notices.
+    products
+        Folder of the reports.
     ledger
-        Gets the occurrences.
+        Ledger that records the occurrences.
     desk
-        Address of the Burst Advocate's desk; None: not known.
+        Address of the Burst Advocate's desk; None if it is unknown.
     """
 
     def __init__(self, archive: Archive, products: Path, ledger: Ledger, desk: str | None) -> None:
@@ -66,9 +68,9 @@ class BurstWatch:
         self._seen: dict[str, dict[Path, int]] = {}
 
     def look(self, now: datetime) -> None:
-        """Raise what is new about the bursts of which something came lately.
+        """Record new occurrences of the open bursts.
 
-        These are the ones that the intake has open: it closes one an hour after the last notice or packet.
+        The intake closes a burst one hour after its last notice or packet.
         """
         names = {path.name for path in (self._archive.root / "open").glob("sb*")}
         for burst_id in self._seen.keys() - names:
@@ -82,7 +84,7 @@ class BurstWatch:
                 self._seen[burst_id] = files
 
     def _files(self, burst_id: str) -> dict[Path, int]:
-        """Return what can tell something new, with the times of change."""
+        """Return the files that can show something new, with their times of change."""
         folder = self._archive.root / burst_id
         paths = [folder / "alerts" / "received.jsonl", *self._products.glob(f"{burst_id}/*/{FINAL_REPORT}")]
         paths += self._products.glob(f"{burst_id}/*/{PRELIMINARY_REPORT}")
@@ -109,7 +111,7 @@ class BurstWatch:
             try:
                 yield received, read_alert(path.read_bytes(), name=str(path))
             except (InvalidInput, OSError) as error:
-                log_once(f"{error}; nobody is notified of it")
+                log_once(f"{error}; no notification is sent about this notice")
 
     def _from_notices(
         self, burst_id: str, subject: str, notices: list[tuple[datetime, Alert]]
@@ -125,13 +127,13 @@ class BurstWatch:
                 title=f"{subject_name(subject)}: new burst, {alert.notice_type}",
                 body=notice_body(
                     alert,
-                    do="Be ready: the first MXT position follows within minutes.",
+                    do="Stand by: the first MXT position follows within minutes.",
                     link=desk_link(self._desk, burst_id),
                 ),
             )
 
     def _from_reports(self, subject: str, reports: Iterable[Report], now: datetime) -> None:
-        """Raise the first position, and what differs clearly from the last result that was notified.
+        """Record the first position, and each result that differs clearly from the last notified one.
 
         Airflow asks about each new run within seconds, so these messages ask for the decision at once.
         """
@@ -153,7 +155,7 @@ class BurstWatch:
                 raised=report.written,
                 title=f"{subject_name(subject)}: {what[:1].lower()}{what[1:]}"
                 + ("" if radius is None else f", R90 {radius_text(radius)}")
-                + (", decision wanted" if last is None else ""),
+                + (", decision needed" if last is None else ""),
                 body=report_body(
                     report,
                     what=what,
@@ -170,13 +172,13 @@ class BurstWatch:
     def _from_retraction(
         self, burst_id: str, subject: str, notices: list[tuple[datetime, Alert]], now: datetime
     ) -> None:
-        """Raise a retraction; one of a burst that nobody was notified of wakes nobody."""
+        """Record a retraction. It is ignored if nobody was notified of the burst."""
         time = next((time for time, alert in notices if alert.is_retraction), None)
         if time is None or not self._ledger.record(subject).occurrences:
             return
         body = plain_body(
             what=f"SVOM retracted {burst_id}",
-            do="Check whether an announcement is out; if so, it must be retracted, too.",
+            do="Check whether the burst was announced. If so, retract the announcement.",
             link=desk_link(self._desk, burst_id),
         )
         self._raise(
@@ -193,14 +195,14 @@ class BurstWatch:
 
 
 def _change(last: Occurrence, report: Report) -> str | None:
-    """Say how a report differs from the result that was notified last; None where it hardly does."""
+    """Describe how a report differs from the last notified result; None for a small difference."""
     before, after = last.position, report.best_position
     if last.verdict != report.verdict:
-        return f"{report.verdict}, before {last.verdict}"
+        return f"{report.verdict} (before: {last.verdict})"
     if before is None or after is None:
         return None
     if before.origin != after.origin:
-        return f"position from {after.origin}, before {before.origin}"
+        return f"position from {after.origin} (before: {before.origin})"
     apart = separation_arcsec(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg)
     if _is_farther(apart, before):
         return f"position moved by {radius_text(apart)}"
@@ -217,5 +219,5 @@ def _report(path: Path) -> Report | None:
     try:
         return read_kept(path, Report)
     except (InvalidInput, OSError) as error:
-        log_once(f"{error}; nobody is notified of it")
+        log_once(f"{error}; no notification is sent about this report")
         return None

@@ -1,7 +1,7 @@
-"""The channels by which people are reached: webhooks and the URLs of the library Apprise, each with its tags.
+"""The notification channels: webhooks and URLs of the library Apprise, each with its tags.
 
-The file has a line for each channel, ``tag[, tag] = URL``; the tag of a person is their login name. A URL
-holds passwords and tokens, so that it stands in no log, record or error: a channel has a name instead.
+The file has one line per channel, ``tag[, tag] = URL``. The tag of a person is the login name. A URL contains
+passwords and tokens, so logs, records and errors show the name of the channel instead.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from mxtvhf.models.text import one_line
 LINE = re.compile(r"\s*(?P<tags>[A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)*)\s*=\s*(?P<url>\S.*?)\s*")
 SERVICE = re.compile(r"([A-Za-z0-9+-]{2,32})://")
 LEAST_SECRET = 4
-"""Characters: a shorter part of a URL is not blanked out in a reason, which would spoil the words."""
+"""Smallest length of a part of a URL that is removed from reasons, characters. Shorter parts are in words."""
 LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to reach the people of its tags."""
+    """A channel that reaches the people of its tags."""
 
     name: str
-    """``<first tag>/<service>``, with a number where there are several."""
+    """``<first tag>/<service>``, with a number if there are several."""
     tags: tuple[str, ...]
     url: str = field(repr=False)
     line: int
-    """In the file."""
+    """Line number in the file."""
 
     def blanked(self, text: str) -> str:
-        """Return a text, e.g. the reason of a failure, without any part of the URL."""
+        """Return a text, for example a reason, with each part of the URL replaced by ``***``."""
         text = re.sub(r"\w+://\S+", "***", text)
         parts = re.split(r"[/:@?&=,#]+", urlsplit(self.url)._replace(scheme="").geturl())
         for part in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
@@ -49,7 +49,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
     Returns
     -------
     channels, faults
-        The sound ones, and what is wrong with the other lines, a line each; no fault shows a URL.
+        The valid channels, and one message for each invalid line. No message shows a URL.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "not UTF-8"
-        raise InvalidInput(f"{path}: the channels cannot be read: {cause}") from None
+        raise InvalidInput(f"{path}: the channels file cannot be read: {cause}") from None
     channels: list[Channel] = []
     faults, known = [], Counter[str]()
     for number, text in enumerate(lines, start=1):
@@ -69,7 +69,7 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
         found = LINE.fullmatch(text)
         service = SERVICE.match(found["url"]) if found else None
         if not found or not service:
-            faults.append(f"{path}, line {number}: expected 'tag[, tag] = URL'")
+            faults.append(f"{path}, line {number}: invalid line; expected 'tag[, tag] = URL'")
             continue
         tags = tuple(tag.strip() for tag in found["tags"].split(","))
         name = f"{tags[0]}/{service[1].lower()}"
@@ -80,14 +80,14 @@ def read_channels(path: Path) -> tuple[list[Channel], list[str]]:
 
 
 def check_channels(path: Path) -> list[Channel]:
-    """Read a file of channels and check each URL; nothing is sent.
+    """Read a file of channels and validate each URL. Nothing is sent.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or names no channel.
+        The file cannot be read or contains no channel.
     SeveralFaults
-        A line is wrong: one line for each.
+        Lines are invalid. The message has one line for each.
     """
     from mxtvhf.notification.service import check_service
 
@@ -100,5 +100,5 @@ def check_channels(path: Path) -> list[Channel]:
     if faults:
         raise SeveralFaults("\n".join(faults))
     if not channels:
-        raise InvalidInput(f"{path}: no channel; expected lines 'tag[, tag] = URL'")
+        raise InvalidInput(f"{path}: no channel found; expected lines 'tag[, tag] = URL'")
     return channels

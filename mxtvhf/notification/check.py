@@ -1,4 +1,4 @@
-"""The check of all that notifications need: channels, rota, rules."""
+"""Validation of the notification settings: channels, rota and rules."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mxtvhf.settings import NotificationPolicy
 
 
 def check_policy(policy: NotificationPolicy) -> None:
-    """Check the files that a policy names against each other, and the URLs by Apprise; nothing is sent.
+    """Check the channels, the rota and the rules of a policy against each other. Nothing is sent.
 
     Raises
     ------
     SeveralFaults
-        One line for each fault; none shows a URL.
+        The settings are invalid. The message has one line for each fault and shows no URL.
     """
     faults: list[str] = []
     channels: list[Channel] = []
@@ -30,6 +30,8 @@ def check_policy(policy: NotificationPolicy) -> None:
     tags = {tag for channel in channels for tag in channel.tags}
     wanted = {rule.to for rule in policy.rules} - {"duty", "all"} | set(rota.people if rota else ())
     if channels:
-        faults += [f"{policy.channels}: no channel has the tag {tag}" for tag in sorted(wanted - tags)]
+        faults += [
+            f"{policy.channels}: no channel has the tag {tag}; add one" for tag in sorted(wanted - tags)
+        ]
     if faults:
         raise SeveralFaults("\n".join(faults))

@@ -1,4 +1,4 @@
-"""Whom an occurrence goes to: the person on duty, then the next one, then everybody."""
+"""Escalation of an occurrence: first the person on duty, then the next person, then everybody."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from mxtvhf.notification.rota import Duty
 from mxtvhf.settings import NotificationPolicy, NotificationRule
 
 NEXT, EVERYBODY = 1, 2
-"""Stages after the first one."""
+"""Escalation stages after the first one."""
 RESULTS = ("first_position", "result_changed")
-"""Events that tell of a result, and ask for the decision about it."""
+"""Events about a result that ask for the decision about it."""
 
 
 @dataclass(frozen=True)
 class People:
-    """Who can be notified at a moment."""
+    """The people who can be notified at a moment."""
 
     duty: Duty | None
-    """By the rota; None: there is none, or it cannot be read."""
+    """The person on duty; None without a readable rota."""
     everybody: tuple[str, ...]
-    """Tags of all people who have a channel."""
+    """Tags of all people with a channel."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What was done about a burst beside acknowledging it."""
+    """The reactions to a burst other than an acknowledgement."""
 
     decided: datetime | None = None
-    """When the Burst Advocate decided last, UTC."""
+    """Time of the Burst Advocate's last decision, UTC; None before the first one."""
     is_announced: bool = False
-    """True when an announcement is out."""
+    """True if an announcement was released and not retracted."""
 
 
 def due_addresses(
@@ -46,27 +46,27 @@ def due_addresses(
     is_unreached: Callable[[Addressed], bool],
     now: datetime,
 ) -> tuple[list[Addressed], datetime | None]:
-    """Decide to whom the occurrences of a subject go now.
+    """Return the new addressees of a subject's occurrences at a moment.
 
     Parameters
     ----------
     record
-        What the ledger holds.
+        The ledger's record of the subject.
     policy
         Rules and waiting times.
     people
-        Who can be notified.
+        People who can be notified.
     answers
-        A decision ends the escalation of what was raised before it.
+        Reactions to the burst. A decision ends the escalation of earlier occurrences.
     is_unreached
-        Tells whether no channel of those addressed has taken the message, each after a try.
+        Function that returns True if every channel of the addressees has failed to deliver the message.
     now
-        The moment, UTC.
+        Current time, UTC.
 
     Returns
     -------
     addresses, again
-        What is new, and when to ask again although nothing happens; None: not by itself.
+        The new addressees, and the time of the next check if nothing happens (None if none is needed).
     """
     known = {one.key for one in record.addressed}
     first: list[Addressed] = []
@@ -88,7 +88,7 @@ def due_addresses(
 
 
 def _asked(question: Occurrence, record: SubjectRecord, addressed: list[Addressed]) -> set[str]:
-    """Return the tags that were asked for the decision with the message about the result itself."""
+    """Return the tags that were asked for the decision in the message about the result."""
     if question.run_id is None:
         return set()
     of_run = (one for one in record.occurrences if one.run_id == question.run_id)
@@ -105,7 +105,7 @@ def _escalation(
     is_unreached: Callable[[Addressed], bool],
     now: datetime,
 ) -> tuple[list[Addressed], datetime | None]:
-    """Address the newest open occurrence to the next person, and then to everybody."""
+    """Escalate the newest open occurrence to the next person and then to everybody."""
     about = [one for one in addressed if one.key in open_ones]
     if not about:
         return [], None
@@ -122,7 +122,7 @@ def _escalation(
         told = {tag for one in [*about, *found] for tag in one.to}
         to = tuple(tag for tag in _stage_people(stage, people) if tag not in told)
         why = (
-            "no channel took it"
+            "no channel delivered it"
             if is_lost
             else f"not acknowledged for {stage * policy.escalate_minutes:g} min"
         )
@@ -167,7 +167,7 @@ def _addressees(to: str, record: SubjectRecord, people: People) -> tuple[tuple[s
     if people.duty.person is None:
         who = "several people are" if people.duty.people else "nobody is"
         return people.everybody, f"{who} on duty: everybody"
-    # Whoever was notified of the burst before is kept informed.
+    # People who were notified of the burst before are kept informed.
     before = tuple(tag for one in record.addressed if one.stage for tag in one.to)
     return (people.duty.person, *before), "on duty"
 
@@ -181,7 +181,7 @@ def _rules(
 def _is_open(
     occurrence: Occurrence, record: SubjectRecord, policy: NotificationPolicy, answers: Answers
 ) -> bool:
-    """Tell whether somebody must acknowledge an occurrence."""
+    """Return True if an occurrence still needs an acknowledgement."""
     if not any(rule.escalate for rule in _rules(occurrence, record, policy)):
         return False
     if answers.decided is not None and answers.decided >= occurrence.raised:

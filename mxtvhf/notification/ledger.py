@@ -1,15 +1,15 @@
-"""The ledger: what occurred, who was notified of it, and who has it in hand, by subject.
+"""The ledger of notifications: occurrences, addressees, deliveries and acknowledgements by subject.
 
 ::
 
-    notifications/<subject>/occurrences/<key>.json    written once
-    notifications/<subject>/addressed.jsonl           to whom it goes, decided once for each stage
-    notifications/<subject>/attempts.jsonl            each try to deliver it by a channel
-    notifications/<subject>/acknowledged.jsonl        who has it in hand
-    notifications/<subject>/drill-order.json          a test burst that notifies as a live one
+    notifications/<subject>/occurrences/<key>.json    an occurrence, written once
+    notifications/<subject>/addressed.jsonl           addressees of an occurrence, one line per stage
+    notifications/<subject>/attempts.jsonl            attempts to deliver it by a channel
+    notifications/<subject>/acknowledged.jsonl        people who acknowledged the subject
+    notifications/<subject>/drill-order.json          order that a test burst notifies like a live one
 
-Whoever raises an occurrence (the listener, a step or run of Airflow, a command) writes its file; the
-notifier does the rest. What was delivered stands here, so that no restart delivers it twice.
+The listener, a task of Airflow or a command writes the file of an occurrence. The notifier does the rest.
+Deliveries are recorded here, so that no restart delivers a message twice.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ DRILL_ORDER = "drill-order.json"
 
 @dataclass(frozen=True)
 class SubjectRecord:
-    """All that the ledger holds of a subject."""
+    """The ledger's record of a subject."""
 
     subject: str
     occurrences: tuple[Occurrence, ...] = ()
-    """In the order in which they were raised."""
+    """Occurrences in the order of their times."""
     addressed: tuple[Addressed, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     acknowledgement: Acknowledgement | None = None
-    """The last one."""
+    """The last acknowledgement; None before the first one."""
     is_drill: bool = False
 
     @property
     def kind(self) -> EventKind:
-        """Live, test, or a test that was made a drill."""
+        """Return ``live``, ``test``, or ``drill`` for a test with a drill order."""
         if not any(occurrence.is_test for occurrence in self.occurrences):
             return "live"
         return "drill" if self.is_drill else "test"
 
     def undelivered(self, since: datetime, until: datetime) -> list[tuple[str, str]]:
-        """Return the occurrences of a span of time that a tag was not reached with, as (key, tag)."""
+        """Return the undelivered notifications of a time span as pairs (key, tag)."""
         return [
             (addressed.key, tag)
             for addressed in self.addressed
@@ -74,38 +74,38 @@ class SubjectRecord:
         ]
 
     def attempts_of(self, key: str, channel: str) -> list[Attempt]:
-        """Return the tries to deliver an occurrence by a channel."""
+        """Return the attempts to deliver an occurrence by a channel."""
         return [one for one in self.attempts if (one.key, one.channel) == (key, channel)]
 
 
 class Ledger:
-    """The ledger of an installation, for any number of processes at once."""
+    """The ledger of an installation. Any number of processes may use it at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def raise_occurrence(self, occurrence: Occurrence) -> bool:
-        """Keep an occurrence; tell whether it was new."""
+        """Record an occurrence. Return True if it is new."""
         path = self.folder / occurrence.subject / OCCURRENCES / f"{occurrence.key}.json"
         return write_once(path, _content(occurrence))
 
     def order_drill(self, subject: str, order: DrillOrder) -> bool:
-        """Let a test burst notify as a live one does; tell whether that is new."""
+        """Order that a test burst notifies like a live one. Return True if the order is new."""
         return write_once(self.folder / subject / DRILL_ORDER, _content(order))
 
     def subjects(self, since: datetime | None = None) -> Iterator[str]:
-        """Yield the subjects of which something is kept; with a moment, of which something occurred since."""
+        """Yield the subjects with an occurrence, optionally only those with one after ``since``."""
         earliest = since.timestamp() if since else 0.0
         for path in sorted(self.folder.glob(f"*/{OCCURRENCES}")):
             if re.fullmatch(SUBJECT_PATTERN, path.parent.name) and (changed_at(path) or 0.0) >= earliest:
                 yield path.parent.name
 
     def has(self, subject: str) -> bool:
-        """Tell whether something of a subject occurred."""
+        """Return True if the ledger has an occurrence of a subject."""
         return (self.folder / subject / OCCURRENCES).is_dir()
 
     def record(self, subject: str) -> SubjectRecord:
-        """Read all of a subject; what cannot be read is set aside and logged."""
+        """Read the record of a subject. Unreadable parts are set aside and logged."""
         folder = self.folder / subject
         paths = (folder / OCCURRENCES).glob("[!.]*.json")
         found = [one for path in paths if (one := read_or_set_aside(path, Occurrence)) is not None]
@@ -120,42 +120,46 @@ class Ledger:
         )
 
     def address(self, subject: str, addressed: Addressed) -> None:
-        """Keep to whom an occurrence goes."""
+        """Record the addressees of an occurrence."""
         append_record(self.folder / subject / ADDRESSED, addressed)
 
     def log_attempt(self, subject: str, attempt: Attempt) -> None:
-        """Keep a try to deliver an occurrence."""
+        """Record an attempt to deliver an occurrence."""
         append_record(self.folder / subject / ATTEMPTS, attempt)
 
     def acknowledge(self, subject: str, by: str, *, instead_of: str | None, now: datetime) -> Acknowledgement:
-        """Keep that somebody has a subject in hand.
+        """Record that a person acknowledges a subject.
 
         Parameters
         ----------
         subject
-            Of which something was notified.
+            Subject of a notification.
         by
-            Login name.
+            Login name of the person.
         instead_of
-            Who has it by what the page showed; None: nobody.
+            Person who had acknowledged it according to the page; None if nobody had.
         now
-            The moment, UTC.
+            Current time, UTC.
 
         Raises
         ------
         InvalidInput
-            Nobody was notified of such a subject, or another person took it meanwhile: the message names
-            them.
+            No notification of the subject exists, or another person acknowledged it meanwhile. The message
+            names this person.
         """
         if not self.has(subject):
-            raise InvalidInput(f"{subject}: nobody was notified of it")
+            raise InvalidInput(f"{subject}: no notification was sent about it")
         with self._alone(subject):
             before = self.record(subject).acknowledgement
             if before is not None and before.by == by:
                 return before
             if (before.by if before else None) != instead_of:
-                holder = f"{before.by} has it since {before.time:%H:%M:%S} UTC" if before else "nobody has it"
-                raise InvalidInput(f"{subject}: {holder}")
+                holder = (
+                    f"acknowledged by {before.by} at {before.time:%H:%M:%S} UTC"
+                    if before
+                    else "not acknowledged by anybody"
+                )
+                raise InvalidInput(f"{subject}: {holder}; reload the page")
             acknowledgement = Acknowledgement(by=by, time=now)
             append_record(self.folder / subject / ACKNOWLEDGED, acknowledgement)
         return acknowledgement

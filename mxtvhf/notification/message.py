@@ -1,4 +1,4 @@
-"""The text of a notification: what, where, how sure, what to do, the link."""
+"""The text of a notification: event, position, significance, action and link."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mxtvhf.reporting.report.assembly import position_radius_text
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.verdict import upper_limit_text
 
-ACKNOWLEDGE = 'Open the page and press "I have it", so that nobody else is woken.'
+ACKNOWLEDGE = 'Open the page and press "I have it", so that nobody else is called.'
 
 
 def where_text(position: Position) -> str:
-    """Write a position with its error radius, and who measured it, in one line."""
+    """Return a position with its error radius and origin in one line."""
     ra, dec = position.sexagesimal_text
     return (
         f"RA {ra} Dec {dec} ({' '.join(position.degrees_text)} deg), R90 {position_radius_text(position)}, "
@@ -23,7 +23,7 @@ def where_text(position: Position) -> str:
 
 
 def notice_body(alert: Alert, *, do: str, link: str | None) -> str:
-    """Write what a notice tells of a burst."""
+    """Return the text about a notice."""
     snr = "" if alert.snr is None else f", SNR {'>= ' if alert.snr_saturated else ''}{alert.snr:g}"
     return _body(
         what=f"{alert.notice_type} notice of {second_text(alert.event_time)} UTC",
@@ -35,7 +35,7 @@ def notice_body(alert: Alert, *, do: str, link: str | None) -> str:
 
 
 def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
-    """Write what a report tells of a burst."""
+    """Return the text about a report."""
     best = report.best_position
     return _body(
         what=f"{what} ({report.status} report of update {report.sequence})",
@@ -47,7 +47,7 @@ def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
 
 
 def plain_body(*, what: str, do: str, link: str | None) -> str:
-    """Write what has no position."""
+    """Return the text about an event without a position."""
     return _body(what=what, where=None, sure=None, do=do, link=link)
 
 

@@ -1,4 +1,4 @@
-"""The records of notifications, as kept on disk."""
+"""The records of notifications on disk."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from mxtvhf.models.position import Position
 from mxtvhf.settings import NotifiedEvent
 
 INSTALLATION = "installation"
-"""Subject of what is about no burst."""
+"""Subject of occurrences that are not about a burst."""
 
 SUBJECT_PATTERN = rf"{BURST_ID_PATTERN.rstrip('$')}({TEST_MARK})?$|^{INSTALLATION}$"
 
 
 class Occurrence(KeptModel):
-    """Something that people are notified of, as written to ``<subject>/occurrences/<key>.json``, once."""
+    """An event that people are notified of, as written once to ``<subject>/occurrences/<key>.json``."""
 
     key: str = Field(pattern=r"^[A-Za-z0-9._~:+-]{1,200}$")
-    """The same occurrence has the same key, so that it is kept once."""
+    """Unique key of the occurrence, so that it is recorded once."""
     event: NotifiedEvent | Literal["shift_reminder"]
     subject: str = Field(pattern=SUBJECT_PATTERN)
-    """Burst id, that of a test with its mark, or `INSTALLATION`."""
+    """Burst id, for a test with the mark of tests, or `INSTALLATION`."""
     raised: AwareDatetime
     title: str
-    """One line."""
+    """Title in one line."""
     body: str
-    """What, where, how sure, what to do, the link: a line each."""
+    """Event, position, significance, action and link, one line each."""
     run_id: str | None = None
-    """The run whose result it tells of; None for what tells of no result."""
+    """Run id of the result; None without a result."""
     to: str | None = None
-    """The person that it is for; None: as the rules say."""
+    """The addressed person; None if the rules determine the addressees."""
     verdict: str = ""
-    """Of the result that it tells of; empty without one."""
+    """Verdict of the result; empty without a result."""
     position: Position | None = None
-    """Best position of that result."""
+    """Best position of the result; None without a result."""
 
     @property
     def is_test(self) -> bool:
@@ -46,48 +46,48 @@ class Occurrence(KeptModel):
 
     @property
     def burst_id(self) -> str | None:
-        """The burst; None for what is about no burst."""
+        """Return the burst id; None if the occurrence is not about a burst."""
         return None if self.subject == INSTALLATION else self.subject.removesuffix(TEST_MARK)
 
 
 class Addressed(KeptModel):
-    """To whom an occurrence goes, as a line of ``<subject>/addressed.jsonl``; decided once for each stage."""
+    """The addressees of one stage of an occurrence, as a line of ``<subject>/addressed.jsonl``."""
 
     key: str
-    """Of the occurrence."""
+    """Key of the occurrence."""
     stage: int = Field(ge=0, le=2)
-    """0: at once; 1: the next person, as nobody acknowledged; 2: everybody."""
+    """0: first addressees; 1: next person, without an acknowledgement; 2: everybody."""
     to: tuple[str, ...]
     """Tags of channels."""
     reason: str
-    """Why these, in a clause."""
+    """Reason for the choice as a clause."""
     time: AwareDatetime
 
 
 class Attempt(KeptModel):
-    """One try to deliver an occurrence by a channel, as a line of ``<subject>/attempts.jsonl``."""
+    """One attempt to deliver an occurrence by a channel, as a line of ``<subject>/attempts.jsonl``."""
 
     key: str
     channel: str
-    """Name of the channel; its URL is a secret."""
+    """Name of the channel, whose URL is a secret."""
     to: tuple[str, ...]
-    """The channel's tags."""
+    """Tags of the channel."""
     state: Literal["sent", "failed"]
-    """``sent``: the channel's service took it."""
+    """``sent`` if the service of the channel accepted the message."""
     reason: str = ""
     time: AwareDatetime
 
 
 class Acknowledgement(KeptModel):
-    """Somebody has a burst in hand, as a line of ``<subject>/acknowledged.jsonl``; the last one counts."""
+    """An acknowledgement, as a line of ``<subject>/acknowledged.jsonl``; the last line counts."""
 
     by: str
-    """Login name."""
+    """Login name of the person."""
     time: AwareDatetime
 
 
 class DrillOrder(KeptModel):
-    """A test burst that notifies people as a live one does, as written to ``<subject>/drill-order.json``."""
+    """The order that a test burst notifies like a live one, as written to ``<subject>/drill-order.json``."""
 
     by: str
     time: AwareDatetime

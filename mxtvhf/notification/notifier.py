@@ -1,7 +1,7 @@
-"""The notifier: finds what happened, decides to whom it goes, and has it sent, round after round.
+"""The notifier loop: detect occurrences, choose the addressees and send the messages.
 
-It works in a thread of the listener. It waits for no service: each message is sent by a process of its own
-(`mxtvhf.notification.sending`). It remembers nothing that the ledger does not tell.
+The notifier runs in a thread of the listener. It never waits for a service, because a separate process sends
+each message (`mxtvhf.notification.sending`). All of its state is in the ledger.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ from mxtvhf.settings import NotificationPolicy, Settings
 log = logging.getLogger(__name__)
 
 ROUND_S = 0.5
-"""Between two rounds."""
+"""Pause between two rounds, seconds."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
-"""Between two tries by one channel: the pause doubles from one to the next."""
+"""First and longest pause between two attempts by one channel, seconds; each pause is twice the last one."""
 TRIES = 10
-"""Then a channel is given up for an occurrence: half an hour after the first try."""
+"""Largest number of attempts by a channel for an occurrence, which take half an hour."""
 SENDING_AT_ONCE = 8
-"""Processes at most."""
+"""Largest number of sending processes."""
 ACTIVE = timedelta(days=2)
-"""A subject of which nothing was kept for so long is left alone."""
+"""Time after the last occurrence up to which a subject is checked."""
 OWN_PART = "notifications"
 """Name of this part of the listener."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """An occurrence on its way by a channel."""
+    """An occurrence that is sent by a channel."""
 
     occurrence: Occurrence
     addressed: Addressed
@@ -59,13 +59,13 @@ class Message:
 
     @property
     def title(self) -> str:
-        """Title, with why somebody else gets it, too."""
+        """Return the title, after an escalation with its reason."""
         later = f" ({self.addressed.reason})" if self.addressed.stage else ""
         return f"{self.occurrence.title}{later}"
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """Equal for two messages that are the same."""
+        """Return the key by which equal messages are recognised."""
         return self.occurrence.subject, self.occurrence.key, self.channel.name
 
 
@@ -75,11 +75,11 @@ class Notifier:
     Parameters
     ----------
     settings
-        Name the state folder.
+        Settings with the path of the state folder.
     policy
-        Channels, rota, rules, waiting times.
+        Channels, rota, rules and waiting times.
     timeout_s
-        For a service to take a message, seconds.
+        Time limit for a service to accept a message, seconds.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class Notifier:
         self._sending: dict[tuple[str, str, str], tuple[Sending, Message]] = {}
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Work until ``stop`` is set; of several notifiers on one state folder one works, the others wait.
+        """Repeat rounds until ``stop`` is set. Of several notifiers on a state folder only one works.
 
         Raises
         ------
         InvalidInput
-            The file of the channels cannot be read.
+            The channels file cannot be read.
         OSError
             The ledger cannot be written.
         """
@@ -125,7 +125,7 @@ class Notifier:
             self._sending.clear()
 
     def round(self, now: datetime) -> None:
-        """Do what is due at a moment, UTC; errors as of `run`."""
+        """Perform one round at the time ``now`` (UTC). Errors are those of `run`."""
         self._collect(now)
         self._watch.look(now)
         if (minute := now.replace(second=0, microsecond=0)) != self._minute:
@@ -139,11 +139,11 @@ class Notifier:
 
     @property
     def is_sending(self) -> bool:
-        """True while a message is on its way."""
+        """True while a message is being sent."""
         return bool(self._sending)
 
     def _read_files(self) -> None:
-        """Read channels and rota, which may be changed at any time."""
+        """Read the channels and the rota, which users may change at any time."""
         channels, faults = read_channels(self._policy.channels)
         for fault in faults:
             log_once(f"{fault}; the line is ignored")
@@ -153,16 +153,16 @@ class Notifier:
 
     def _people(self, now: datetime) -> People:
         tags = {tag for channel in self._channels for tag in channel.tags}
-        # Without a rota every tag is somebody to notify; with one the others are chats, named by rules.
+        # Without a rota every tag is a person. With a rota, tags of other names are chats used by rules.
         everybody = sorted(tags if self._rota is None else tags & self._rota.people.keys())
         return People(self._rota.duty(now) if self._rota else None, tuple(everybody))
 
     def _watch_intake(self, now: datetime) -> None:
-        """Raise that a part of the listener has failed for too long."""
+        """Record an occurrence for each part of the listener that has been failing for too long."""
         failing = {
             failure.part: failure for failure in failing_parts(self._archive.root) if failure.part != OWN_PART
         }
-        # By the record a part that fails once a minute has just begun to.
+        # The record of a part that fails once a minute always shows a recent start of the failures.
         self._failing = {
             part: min(failure.since, self._failing.get(part, now)) for part, failure in failing.items()
         }
@@ -170,7 +170,7 @@ class Notifier:
             minutes = (now - since).total_seconds() / 60.0
             if minutes < self._policy.silent_minutes:
                 continue
-            what = f"{part} of the listener has failed since {utc_text(since)}: {failing[part].reason}"
+            what = f"{part} of the listener failing since {utc_text(since)}: {failing[part].reason}"
             self.ledger.raise_occurrence(
                 Occurrence(
                     key=f"silent-{safe_name(part)}-{since:%Y%m%dT%H%M}",
@@ -180,14 +180,14 @@ class Notifier:
                     title=f"Intake silent: {part}",
                     body=plain_body(
                         what=what,
-                        do="Alerts may be missed. Call the operator; see mxtvhf health.",
+                        do="Alerts may be delayed. Call the operator and see mxtvhf health.",
                         link=self._desk,
                     ),
                 )
             )
 
     def _remind(self, now: datetime) -> None:
-        """Raise the reminder of a shift that begins soon."""
+        """Record a reminder of each shift that begins soon."""
         before = timedelta(minutes=self._policy.reminder_minutes)
         if self._rota is None or not before:
             return
@@ -205,14 +205,14 @@ class Notifier:
                     title=f"MXT-VHF: your shift begins at {start:%H:%M %Z}",
                     body=plain_body(
                         what=f"You are on duty from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}",
-                        do="Keep your phone on, and check that you can open the page.",
+                        do="Keep your phone on and check that you can open the page.",
                         link=self._desk,
                     ),
                 )
             )
 
     def _is_due(self, subject: str, now: datetime) -> bool:
-        """Tell whether a subject changed, or something of it is due by now."""
+        """Return True if a subject changed or an action about it is due."""
         seen, again = self._quiet.get(subject, (None, None))
         return self._signature(subject) != seen or (again is not None and now >= again)
 
@@ -221,7 +221,7 @@ class Notifier:
             return sorted((one.name, one.stat().st_mtime_ns) for one in entries if one.name[0] != ".")
 
     def _notify(self, subject: str, now: datetime) -> None:
-        # Taken before: what is written meanwhile is looked at in the next round.
+        # The signature is computed first, so that later changes are noticed in the next round.
         signature, record = self._signature(subject), self.ledger.record(subject)
         addresses, again = due_addresses(
             record,
@@ -234,7 +234,7 @@ class Notifier:
         for addressed in addresses:
             self.ledger.address(subject, addressed)
             log.info(
-                "%s: %s: to %s, %s",
+                "%s: %s addressed to %s (%s)",
                 subject,
                 addressed.key,
                 ", ".join(addressed.to) or "nobody",
@@ -250,7 +250,7 @@ class Notifier:
         self._quiet[subject] = signature, min(moments, default=None)
 
     def _messages(self, record: SubjectRecord, addressed: list[Addressed]) -> Iterator[Message]:
-        """Yield what goes out, each occurrence once by each channel."""
+        """Yield the messages to send, each occurrence once by each channel."""
         occurrences, seen = {one.key: one for one in record.occurrences}, set()
         for one in addressed:
             for tag in one.to:
@@ -263,7 +263,7 @@ class Notifier:
         return [channel for channel in self._channels if tag in channel.tags]
 
     def _next_try(self, message: Message, record: SubjectRecord) -> datetime | None:
-        """Return when a message is to be sent; None: it was delivered, given up, or is on its way."""
+        """Return the time of the next attempt; None if the message is delivered, given up or being sent."""
         tries = record.attempts_of(message.occurrence.key, message.channel.name)
         if message.identity in self._sending or any(one.state == "sent" for one in tries):
             return None
@@ -275,7 +275,7 @@ class Notifier:
         return tries[-1].time + timedelta(seconds=pause)
 
     def _start(self, message: Message) -> bool:
-        """Send a message; False when it must wait for others. A channel gets one message at a time."""
+        """Start to send a message. Return False if it must wait, as each channel sends one at a time."""
         busy = {name for _, _, name in self._sending}
         if len(self._sending) >= SENDING_AT_ONCE or message.channel.name in busy:
             return False
@@ -284,7 +284,7 @@ class Notifier:
         return True
 
     def _collect(self, now: datetime) -> None:
-        """Keep what became of the messages that were on their way."""
+        """Record the outcomes of the messages that were being sent."""
         for identity, (sending, message) in list(self._sending.items()):
             outcome = sending.outcome()
             if outcome is None:
@@ -300,7 +300,7 @@ class Notifier:
             log.log(level, "%s: %s by %s: %s %s", subject, key, channel, state, reason)
 
     def _is_unreached(self, addressed: Addressed, record: SubjectRecord) -> bool:
-        """Tell whether each channel of those addressed has failed to take a message."""
+        """Return True if each channel of the addressees has failed to deliver a message."""
         tries = [
             record.attempts_of(addressed.key, channel.name)
             for tag in addressed.to
@@ -310,7 +310,7 @@ class Notifier:
 
     @contextmanager
     def _only_one(self) -> Iterator[bool]:
-        """Hold the ledger alone among all notifiers; yields False while another one has it."""
+        """Hold the lock of the notifiers. Yield False while another notifier holds it."""
         self.ledger.folder.mkdir(parents=True, exist_ok=True)
         with (self.ledger.folder / ".notifier").open("a") as file:
             try:
@@ -322,7 +322,7 @@ class Notifier:
 
 
 def _rota_or_none(path: Path | None) -> Rota | None:
-    """Read the rota; one that cannot be read is none, so that everybody is notified."""
+    """Read the rota. Return None if it is unreadable, so that everybody is notified."""
     if path is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""The rota: the people who take shifts, and who is on duty at a moment.
+"""The rota: people, shifts and the person on duty at a given time.
 
-A TOML file names the people and their time zones. Shifts stand in it, too, or in an iCalendar file
-(RFC 5545) that it names. A shift is kept in the local time of its person, also over a clock change.
+A TOML file lists the people and their time zones. It also lists the shifts or names an iCalendar file
+(RFC 5545) with them. A repeated shift keeps its local time across a change of daylight saving time.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from mxtvhf.models.text import one_line
 from mxtvhf.models.toml import read_toml
 
 HORIZON = timedelta(days=14)
-"""How far the rota is looked ahead for the next shift and for gaps."""
+"""Time span after now that is searched for the next shift and for gaps."""
 LONGEST_SHIFT = timedelta(days=7)
-"""A shift that began longer ago is over."""
+"""Longest allowed shift."""
 
 
 class Person(Model):
-    """Somebody who takes shifts; the key in the rota is the login name, and the tag of their channels."""
+    """A person who takes shifts. Its key in the rota is the login name and the tag of its channels."""
 
     name: str = Field(min_length=1, max_length=100)
     zone: ZoneInfo = Field(default=ZoneInfo("UTC"), description="IANA time zone, e.g. Europe/Paris")
@@ -38,34 +38,34 @@ class Person(Model):
         try:
             return ZoneInfo(zone) if isinstance(zone, str) else zone
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"found {zone!r}, expected a time zone such as Europe/Paris") from None
+            raise ValueError(f"unknown time zone {zone!r}; expected a name such as Europe/Paris") from None
 
 
 class ShiftEntry(Model):
-    """A shift as written in the file; times without an offset are local times of its person."""
+    """A shift as written in the file. Times without an offset are local times of the person."""
 
     person: str
     start: datetime
     end: datetime
-    repeat_days: int | None = Field(default=None, ge=1, le=366, description="again after so many days")
+    repeat_days: int | None = Field(default=None, ge=1, le=366, description="repetition interval, days")
     until: date | None = Field(default=None, description="last day on which a repeated shift begins")
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> ShiftEntry:
         if (self.start.tzinfo is None) != (self.end.tzinfo is None):
-            raise ValueError("expected an offset for both start and end, or for neither")
+            raise ValueError("only one of start and end has an offset; expected both or neither")
         length = self.end - self.start
         if not timedelta(0) < length <= LONGEST_SHIFT:
             raise ValueError(
-                f"the shift of {self.start:%Y-%m-%d %H:%M} lasts {length}; expected up to 7 days"
+                f"the shift of {self.start:%Y-%m-%d %H:%M} lasts {length}; expected a length of up to 7 days"
             )
         if self.repeat_days is None and self.until is not None:
-            raise ValueError("until needs repeat_days")
+            raise ValueError("until is set without repeat_days; add repeat_days or remove until")
         return self
 
 
 class RotaFile(Model):
-    """What the TOML file holds."""
+    """The content of the TOML file."""
 
     people: dict[str, Person] = Field(min_length=1)
     shifts: tuple[ShiftEntry, ...] = ()
@@ -77,13 +77,13 @@ class RotaFile(Model):
     def _names_people(self) -> RotaFile:
         unknown = sorted({shift.person for shift in self.shifts} - self.people.keys())
         if unknown:
-            raise ValueError(f"shifts of {', '.join(unknown)}, who is missing in [people]")
+            raise ValueError(f"unknown person {', '.join(unknown)} in [[shifts]]; add each to [people]")
         return self
 
 
 @dataclass(frozen=True, order=True)
 class Shift:
-    """One shift, UTC."""
+    """One shift with times in UTC."""
 
     start: datetime
     end: datetime
@@ -92,18 +92,18 @@ class Shift:
 
 @dataclass(frozen=True)
 class Duty:
-    """Who is on duty at a moment."""
+    """The people on duty at a moment."""
 
     people: tuple[str, ...]
-    """Keys; exactly one in good order."""
+    """Keys of the people on duty; a correct rota gives exactly one."""
     until: datetime | None
-    """When the shift, the gap or the overlap ends; None: not within `HORIZON`."""
+    """End of the shift, gap or overlap, UTC; None if it is not within `HORIZON`."""
     following: Shift | None
-    """The next shift of somebody who is not on duty now."""
+    """The next shift of a person who is not on duty now; None without one."""
 
     @property
     def person(self) -> str | None:
-        """Who is on duty; None for nobody or several people."""
+        """Return the key of the person on duty; None if nobody or several people are on duty."""
         return self.people[0] if len(self.people) == 1 else None
 
 
@@ -113,11 +113,11 @@ class Rota:
     Parameters
     ----------
     people
-        By their keys.
+        People by their keys.
     entries
         Shifts of the TOML file.
     calendar
-        An ``icalendar.Calendar`` with further shifts; None: there is none.
+        ``icalendar.Calendar`` with further shifts; None without a calendar.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Rota:
         self._calendar = calendar
 
     def duty(self, now: datetime) -> Duty:
-        """Tell who is on duty at a moment, UTC."""
+        """Return the people on duty at the time ``now`` (UTC)."""
         shifts = self.shifts(now - LONGEST_SHIFT, now + HORIZON)
         people = tuple(sorted(_on_duty(shifts, now)))
         changes = sorted({moment for shift in shifts for moment in (shift.start, shift.end) if moment > now})
@@ -137,7 +137,7 @@ class Rota:
         return Duty(people=people, until=until, following=next(following, None))
 
     def problem(self, now: datetime) -> str | None:
-        """Return in one line why not exactly one person is on duty; None in good order."""
+        """Return a message if nobody or several people are on duty; None if exactly one person is."""
         duty = self.duty(now)
         if duty.person is not None:
             return None
@@ -146,7 +146,7 @@ class Rota:
         return f"{who} on duty {until}; everybody is notified"
 
     def faults(self, start: datetime, end: datetime) -> list[str]:
-        """Return the gaps and overlaps between two moments, a line each."""
+        """Return the gaps and overlaps of a time span, one line each."""
         shifts, found, moment = self.shifts(start - LONGEST_SHIFT, end), [], start
         changes = sorted({one for shift in shifts for one in (shift.start, shift.end) if start < one < end})
         for until in [*changes, end]:
@@ -158,16 +158,16 @@ class Rota:
         return found
 
     def shifts(self, start: datetime, end: datetime) -> list[Shift]:
-        """Return the shifts that touch a span of time, in order; UTC."""
+        """Return the shifts that overlap with a time span (UTC), in the order of their starts."""
         found = [*self._written(start, end), *self._of_calendar(start, end)]
         return sorted(shift for shift in found if shift.end > start and shift.start < end)
 
     def name(self, key: str) -> str:
-        """Return the name of a person, or the key of somebody who is not in the rota."""
+        """Return the name of a person, or the key itself if it is not in the rota."""
         return self.people[key].name if key in self.people else key
 
     def local(self, moment: datetime, key: str) -> datetime:
-        """Return a moment in the local time of a person."""
+        """Return a time in the time zone of a person."""
         return moment.astimezone(self.people[key].zone if key in self.people else UTC)
 
     def _written(self, start: datetime, end: datetime) -> Iterator[Shift]:
@@ -175,7 +175,7 @@ class Rota:
             zone, step = self.people[entry.person].zone, entry.repeat_days
             first, last = entry.start, entry.end
             if step is not None:
-                # In local time: a shift of 8 h to 20 h stays one, whatever the clock does between.
+                # Computed in local time, so that a shift of 8 h to 20 h stays one after a clock change.
                 behind = (start.date() - first.date()).days - LONGEST_SHIFT.days - 1
                 skipped = timedelta(days=max(0, behind // step) * step)
                 first, last = first + skipped, last + skipped
@@ -204,7 +204,10 @@ class Rota:
         for key, person in self.people.items():
             if summary.lower() in (key.lower(), person.name.lower()):
                 return key
-        raise InvalidInput(f"rota: event {summary!r} of the calendar names nobody of [people]")
+        raise InvalidInput(
+            f"rota: the calendar event {summary!r} names no person of [people]; "
+            "use a key or a name of [people]"
+        )
 
 
 def read_rota(path: Path) -> Rota:
@@ -213,7 +216,7 @@ def read_rota(path: Path) -> Rota:
     Raises
     ------
     InvalidInput
-        A file cannot be read, a shift is of nobody, a time zone is unknown: file, key and cause.
+        A file is missing or invalid. The message names file, key and cause.
     """
     file = read_toml(path, RotaFile)
     if file.calendar is None:
@@ -227,13 +230,13 @@ def _with_calendar(file: RotaFile, path: Path) -> Rota:
     try:
         calendar = icalendar.Calendar.from_ical(path.read_bytes())
         rota, now = Rota(file.people, file.shifts, calendar), datetime.now(UTC)
-        rota.shifts(now - HORIZON, now + HORIZON)  # names nobody else than people of the file
+        rota.shifts(now - HORIZON, now + HORIZON)  # checks that the events name people of the file
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error}") from None
     except (ValueError, KeyError, IndexError, AttributeError) as error:
-        raise InvalidInput(f"{path}: not iCalendar: {one_line(error, 200)}") from None
+        raise InvalidInput(f"{path}: invalid iCalendar file: {one_line(error, 200)}") from None
     return rota
 
 
@@ -242,7 +245,7 @@ def _on_duty(shifts: list[Shift], moment: datetime) -> set[str]:
 
 
 def _utc(moment: datetime | date, zone: ZoneInfo) -> datetime:
-    """Return a moment in UTC; one without an offset is local time of a zone, a day begins at midnight."""
+    """Return a time in UTC. Times without an offset are local times of ``zone``; a date means midnight."""
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time())
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What Airflow's runs tell people: a decision is wanted, a run failed."""
+"""Occurrences about Airflow's runs: a decision is needed, or a run failed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ LONGEST_REASON = 300
 
 
 def decision_wanted(report: Report, *, desk: str | None, now: datetime) -> Occurrence:
-    """Return the event that the Burst Advocate is asked about a report.
+    """Return the occurrence that the Burst Advocate must decide about a report.
 
     Parameters
     ----------
     report
-        What is to be decided about.
+        Report that needs the decision.
     desk
-        Address of the desk; None: not known.
+        Address of the desk; None if it is unknown.
     now
-        When the question was put, UTC.
+        Time of the question, UTC.
     """
     subject = subject_of(report.burst_id, is_test=report.is_test)
     return Occurrence(
@@ -32,10 +32,10 @@ def decision_wanted(report: Report, *, desk: str | None, now: datetime) -> Occur
         event="decision_wanted",
         subject=subject,
         raised=now,
-        title=f"{subject_name(subject)}: decision wanted",
+        title=f"{subject_name(subject)}: decision needed",
         body=report_body(
             report,
-            what="A decision about this result is wanted",
+            what="Decision needed about this result",
             do=f"Approve or reject it. {ACKNOWLEDGE}",
             link=desk_link(desk, report.burst_id, report.run_id),
         ),
@@ -48,7 +48,7 @@ def decision_wanted(report: Report, *, desk: str | None, now: datetime) -> Occur
 def run_failed(
     burst_id: str, run_id: str, *, is_test: bool, reason: str | None, desk: str | None, now: datetime
 ) -> Occurrence:
-    """Return the event that a run failed; parameters as of `decision_wanted`."""
+    """Return the occurrence that a run failed, with parameters as of `decision_wanted`."""
     subject = subject_of(burst_id, is_test=is_test)
     return Occurrence(
         key=f"failed-{safe_name(run_id)}",
@@ -57,8 +57,8 @@ def run_failed(
         raised=now,
         title=f"{subject_name(subject)}: analysis failed",
         body=plain_body(
-            what=f"Run {run_id} failed: {one_line(reason or 'see the log of its tasks', LONGEST_REASON)}",
-            do=f"Look at the earlier results and at the log; call the operator. {ACKNOWLEDGE}",
+            what=f"Run {run_id} failed: {one_line(reason or 'see the task logs', LONGEST_REASON)}",
+            do=f"Check the earlier results and the task logs, and call the operator. {ACKNOWLEDGE}",
             link=desk_link(desk, burst_id, run_id),
         ),
     )

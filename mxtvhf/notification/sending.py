@@ -1,8 +1,8 @@
-"""Sending by a channel: in a process of its own, which is ended when the service does not answer in time.
+"""Sending of a message by a channel in a separate process with a time limit.
 
-Apprise waits for each piece of an answer, so a server that drips one never ends its call; a thread could
-not be stopped, a process can. The processes are forked from a server that has loaded Apprise
-(``multiprocessing``, start method ``forkserver``): the process of the intake pays for none of it.
+Apprise waits for each piece of an answer, so a slow server could block its call forever. A thread cannot be
+stopped, but a process can. The processes are forked from a server that has loaded Apprise
+(``multiprocessing``, start method ``forkserver``), so the listener itself never loads it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Literal
 from mxtvhf.notification.channels import Channel
 
 TIMEOUT_S = 30.0
-"""For a service to take a message; Apprise itself waits 4 s for a connection and for a piece of an answer."""
+"""Time limit for a message, seconds. Apprise itself waits 4 s for a connection and for each piece of data."""
 
 State = Literal["sent", "failed"]
 
 
 class Sending:
-    """A message on its way by one channel.
+    """A message that is being sent by a channel.
 
     Parameters
     ----------
     channel
-        Takes it.
+        Channel that delivers the message.
     title, body
-        The message, plain text.
+        Message as plain text.
     timeout_s
-        After so long it has failed, seconds.
+        Time limit after which the attempt has failed, seconds.
     """
 
     def __init__(self, channel: Channel, title: str, body: str, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -45,12 +45,12 @@ class Sending:
         self._deadline = time.monotonic() + timeout_s
 
     def outcome(self, wait_s: float = 0.0) -> tuple[State, str] | None:
-        """Return what became of it and why; None while it is on its way.
+        """Return the state and the reason; None while the message is being sent.
 
         Parameters
         ----------
         wait_s
-            How long to wait for it, seconds.
+            Longest time to wait for the outcome, seconds.
         """
         left = max(0.0, self._deadline - time.monotonic())
         if not self._answer.poll(min(wait_s, left)):
@@ -61,12 +61,12 @@ class Sending:
         try:
             state, reason = self._answer.recv()
         except EOFError:
-            state, reason = "failed", "the sending process was ended"
+            state, reason = "failed", "the sending process ended without a result"
         self.stop()
         return state, self.channel.blanked(reason)
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the sending process."""
         self._process.kill()
         self._process.join()
         self._process.close()
@@ -74,7 +74,7 @@ class Sending:
 
 
 def warm_up() -> None:
-    """Have the server of the processes load Apprise now, so that the first message need not wait for it."""
+    """Load Apprise in the fork server, so that the first message is not delayed."""
     process = _context().Process(target=_send_nothing, daemon=True)
     process.start()
     process.join()
@@ -82,7 +82,7 @@ def warm_up() -> None:
 
 
 def _send_nothing() -> None:
-    """Do nothing; the target of `warm_up`."""
+    """Do nothing. `warm_up` runs this function in a process."""
 
 
 def _send(answer: Connection, channel: Channel, title: str, body: str) -> None:

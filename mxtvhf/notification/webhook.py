@@ -1,6 +1,6 @@
-"""Webhooks: the channels that MXT-VHF posts to itself.
+"""Webhook channels, to which MXT-VHF posts messages itself.
 
-Apprise counts every answer with a status 2xx as a delivery, also the login page of a proxy.
+Apprise counts every answer with a status 2xx as a delivery, including the login page of a proxy.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from mxtvhf.notification.channels import Channel
 from mxtvhf.reporting.announcement.webhook import post_json
 
 SCHEMES = {"http": "http", "https": "https", "json": "http", "jsons": "https"}
-"""Scheme of a channel, and the one by which the webhook is reached."""
+"""Scheme of the webhook's address by the scheme of the channel."""
 LONGEST_ANSWER = 65_536
-"""Bytes; a webhook answers with a word or a short object."""
+"""Longest accepted answer, bytes. A webhook answers with a word or a short object."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook and the form in which it takes a message."""
+    """A webhook and the form of its messages."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     is_chat: bool
-    """True for the form of Mattermost and Slack, ``{"text": ...}``; else title and message are two fields."""
+    """True for ``{"text": ...}`` (Mattermost, Slack), False for ``{"title": ..., "message": ...}``."""
 
     def post(self, title: str, body: str) -> str | None:
-        """Post a message; return why it was not taken, None if it was."""
+        """Post a message and return the reason of a failure; None if the message was accepted."""
         content = {"text": f"{title}\n{body}"} if self.is_chat else {"title": title, "message": body}
         state, reason, _ = post_json(self.url, content, headers=self.headers, longest_answer=LONGEST_ANSWER)
         return None if state == "sent" else reason
@@ -41,7 +41,7 @@ def webhook_of(channel: Channel) -> Webhook | None:
     Raises
     ------
     InvalidInput
-        The URL has no host, a wrong port, or an option that is not a header.
+        The URL has no host, an invalid port, or an option that is not a header.
     """
     scheme = channel.url.partition("://")[0].lower()
     if scheme not in SCHEMES:
@@ -52,7 +52,9 @@ def webhook_of(channel: Channel) -> Webhook | None:
     except ValueError:
         host = None
     if not host:
-        raise InvalidInput(f"line {channel.line}: {channel.name}: invalid host or port in the URL")
+        raise InvalidInput(
+            f"line {channel.line}: {channel.name}: invalid host or port; expected scheme://host[:port]/path"
+        )
     is_chat = scheme in ("http", "https")
     headers = {} if is_chat else _headers(channel, parts.query)
     url = parts._replace(scheme=SCHEMES[scheme], query=parts.query if is_chat else "").geturl()
@@ -60,7 +62,7 @@ def webhook_of(channel: Channel) -> Webhook | None:
 
 
 def _headers(channel: Channel, query: str) -> dict[str, str]:
-    """Return the headers that a query names as Apprise does, ``+NAME=VALUE``."""
+    """Return the headers in the query of a URL, written as ``+NAME=VALUE`` like in Apprise."""
     headers = {}
     for option in filter(None, query.split("&")):
         name, _, value = (unquote(part) for part in option.partition("="))

@@ -1,1 +1,1 @@
-"""Keeping an installation: backup and restore, retention, health, metrics."""
+"""Operation of an installation: backup and restore, retention, health and metrics."""

@@ -1,4 +1,4 @@
-"""How the decisions and announcements of real bursts stand; tests and replays concern nobody at night."""
+"""The state of decisions and announcements of real bursts. Tests and replays are excluded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mxtvhf.reporting.announcement.model import Decision, Release
 from mxtvhf.settings import Settings
 
 DELIVERED = ("sent", "off")
-"""States of a delivery that need nobody."""
+"""States of a delivery that need no attention."""
 RECENT = timedelta(days=1)
-"""An announcement that was not delivered is somebody's business for so long."""
+"""Age up to which an undelivered announcement needs attention."""
 RELEASED_WITHIN = timedelta(minutes=1)
-"""From an approval to the announcement."""
+"""Longest normal time from an approval to the announcement."""
 
 Kept = TypeVar("Kept", bound=KeptModel)
 
@@ -28,17 +28,17 @@ Kept = TypeVar("Kept", bound=KeptModel)
 def open_decisions(
     questions: Iterable[AskedQuestion], settings: Settings, *, now: datetime
 ) -> dict[str, float]:
-    """Return the bursts that wait for a decision, and for how long, seconds.
+    """Return the bursts that wait for a decision, with their waiting times in seconds.
 
     Parameters
     ----------
     questions
-        Those that are open. Left out are those about tests, replays and retracted bursts, and those of a
-        burst that was decided about since they were asked.
+        The open questions. Ignored are questions about tests, replays and retracted bursts, and questions
+        that were asked before a decision about their burst.
     settings
-        Name the state folder.
+        Settings with the path of the state folder.
     now
-        The moment to count to.
+        Time to which the waiting times are counted, UTC.
     """
     waiting: dict[str, float] = {}
     for question in questions:
@@ -50,13 +50,13 @@ def open_decisions(
 
 
 def live_releases(settings: Settings) -> list[Release]:
-    """Return the announcements of real bursts; one that cannot be read is logged once and left out."""
+    """Return the announcements of real bursts. An unreadable one is logged once and ignored."""
     found = _readable(settings.releases.glob("sb*/*/release.json"), Release)
     return [release for _, release in found if not release.is_test]
 
 
 def undelivered(settings: Settings, *, now: datetime) -> list[str]:
-    """Return the runs of the last day whose announcement was approved, but is not out on every way."""
+    """Return the runs of the last day with an approved announcement that is not delivered completely."""
     since = now - RECENT
     late = [
         release.decision.run_id
@@ -66,24 +66,25 @@ def undelivered(settings: Settings, *, now: datetime) -> list[str]:
     for path, decision in _readable(settings.releases.glob("sb*/*/decision.json"), Decision):
         if decision.choice != "approve" or not since <= decision.decided_at <= now - RELEASED_WITHIN:
             continue
-        if not path.with_name("release.json").exists() and not _is_beside(decision.run_id, settings):
+        if not path.with_name("release.json").exists() and not _is_test_or_replay(decision.run_id, settings):
             late.append(decision.run_id)
     return late
 
 
 def _is_settled(question: AskedQuestion, settings: Settings, burst_id: str) -> bool:
-    """Tell whether nobody needs to answer a question."""
-    if _is_beside(question.run_id, settings) or Archive(settings.archive).retraction(burst_id, is_test=False):
+    """Return True if a question no longer needs an answer."""
+    is_retracted = Archive(settings.archive).retraction(burst_id, is_test=False) is not None
+    if is_retracted or _is_test_or_replay(question.run_id, settings):
         return True
     decisions = _readable(settings.releases.glob(f"{burst_id}/*/decision.json"), Decision)
-    # To retract what is out does not answer whether a newer result is announced.
+    # The retraction of an announcement does not decide whether a newer result is announced.
     return any(
         decision.decided_at >= question.asked for _, decision in decisions if decision.action != "retract"
     )
 
 
-def _is_beside(run_id: str, settings: Settings) -> bool:
-    """Tell whether a run is of a test or a replay; one without a readable report counts as real."""
+def _is_test_or_replay(run_id: str, settings: Settings) -> bool:
+    """Return True if a run is a test or a replay. A run without a readable report counts as real."""
     summary = report_summary(settings.products, run_id)
     return summary is not None and (summary.is_test or summary.is_replay)
 
@@ -93,4 +94,4 @@ def _readable(paths: Iterable[Path], model: type[Kept]) -> Iterator[tuple[Path, 
         try:
             yield path, read_kept(path, model)
         except (InvalidInput, OSError) as error:
-            log_once(f"{error}; it is not counted")
+            log_once(f"{error}; the file is not counted")

@@ -1,7 +1,7 @@
-"""A backup of an installation while it runs: Airflow's database and the files of the state folder.
+"""Backup of a running installation: Airflow's database and the files of the state folder.
 
-The database is taken first: everything that its snapshot names is then among the files, which only grow.
-What was announced after it is in ``releases/``, and so is not announced again.
+The database is saved first. Files are only added, so every file that the database snapshot refers to is in
+the backup. Announcements made after the snapshot are in ``releases/``, so they are not sent again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mxtvhf.operation.backup_file import DATABASE, STATE, Manifest, PackageWrite
 from mxtvhf.operation.database_dump import dump_tables
 from mxtvhf.settings import Settings
 
-# Waiting rooms before the rooms to which their content is moved: nothing is missed between the two.
+# Queues come before the folders to which their files move, so that no file is missed between the two.
 FOLDERS = (
     "inbox", "archive/incoming", "archive/open", "outbox",
     "archive", "inputs", "releases", "notifications", "products", "comparisons", "catalogues", "desk",
@@ -32,29 +32,31 @@ SECRETS = "secrets"
 def write_backup(
     settings: Settings, uri: str, target: Path, *, secrets: Mapping[str, Path] | None = None
 ) -> Manifest:
-    """Write the backup of an installation, complete or not at all, readable by its owner only.
+    """Write the backup of an installation, readable by its owner only. An incomplete file never remains.
 
     Parameters
     ----------
     settings
-        Names the state folder.
+        Settings with the path of the state folder.
     uri
-        Of Airflow's database.
+        SQLAlchemy URI of Airflow's database.
     target
-        The file to write.
+        Path of the backup file.
     secrets
-        The files with passwords and keys to save, too, by the names of their parts in the backup; None: they
-        are kept elsewhere. Without the key ``fernet`` the Connections in the database cannot be read.
+        Files with passwords and keys to include, by the names of their parts in the backup; None if they
+        are kept elsewhere. Without the key ``fernet`` the Connections in the database cannot be decrypted.
 
     Raises
     ------
     InvalidInput
-        The folder holds no state.
+        The state folder is empty.
     Failure
-        The database cannot be read, or has no tables.
+        The database cannot be read or has no tables.
     """
     if not any((settings.home / name).is_dir() for name in FOLDERS):
-        raise InvalidInput(f"{settings.home}: no state of MXT-VHF; --config or MXTVHF_STATE names it")
+        raise InvalidInput(
+            f"{settings.home}: not a state folder of MXT-VHF; name it with --config or MXTVHF_STATE"
+        )
     temporary = target.with_name(f".{target.name}.part")
     try:
         temporary.touch(mode=0o600)
@@ -92,26 +94,26 @@ def write_backup(
 
 
 def first_line(error: psycopg2.Error) -> str:
-    """Return what PostgreSQL says in one line."""
+    """Return the first line of an error message of PostgreSQL."""
     return str(error).strip().partition("\n")[0]
 
 
 def secrets_of_state(home: Path) -> dict[str, Path]:
-    """Return the secrets that the embedded stack keeps in its state folder, by the names of their parts.
+    """Return the secrets in the state folder of an embedded stack, by the names of their parts in a backup.
 
     Raises
     ------
     InvalidInput
-        There are none.
+        The state folder contains no secrets.
     """
     found = {f"{STATE}/{path.relative_to(home)}": path for path in _files(home, (SECRETS,))}
     if not found:
-        raise InvalidInput(f"{home / SECRETS}: no secrets to save; leave out --secrets")
+        raise InvalidInput(f"{home / SECRETS}: no secrets found; repeat the command without --secrets")
     return found
 
 
 def _files(home: Path, folders: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files to save; no links, and nothing hidden: these are locks and what is being written."""
+    """Yield the files to save. Links are skipped, and so are hidden files (locks and unfinished files)."""
     for folder in folders:
         for path in sorted((home / folder).rglob("*")):
             hidden = any(part.startswith(".") for part in path.relative_to(home).parts)

@@ -1,4 +1,4 @@
-"""The file of a backup: a compressed tar, at its end a manifest with the SHA-256 of every other part.
+"""The backup file, a compressed tar that ends with a manifest of the SHA-256 of every other part.
 
 ::
 
@@ -34,50 +34,50 @@ _PIECE = 1 << 20
 
 
 class Manifest(KeptModel):
-    """What a backup holds."""
+    """The table of contents of a backup."""
 
     made: AwareDatetime
-    """Just before the database's snapshot."""
+    """Time just before the database snapshot."""
     version: str
-    """Of MXT-VHF."""
+    """Version of MXT-VHF."""
     airflow: str
-    """Version of Airflow, and so of its tables."""
+    """Version of Airflow, which determines its tables."""
     home: str
-    """The state folder that was saved; kept inputs and runs name their files by it."""
+    """Path of the saved state folder; archived inputs and runs refer to their files by it."""
     with_secrets: bool
     database: DatabaseDump
     sha256: Mapping[str, str]
-    """Of each part, by its name in the tar."""
+    """SHA-256 of each part, by its name in the tar."""
 
 
 class Hashing:
-    """A file that is read through, and the SHA-256 of what was read."""
+    """A file reader that computes the SHA-256 of the bytes it has read."""
 
     def __init__(self, file: BinaryIO | IO[bytes]) -> None:
         self._file, self._hash = file, hashlib.sha256()
 
     def read(self, size: int) -> bytes:
-        """Read on."""
+        """Read up to ``size`` bytes."""
         piece = self._file.read(size)
         self._hash.update(piece)
         return piece
 
     def hexdigest(self) -> str:
-        """SHA-256 of all that was read."""
+        """Return the SHA-256 of all bytes read so far."""
         return self._hash.hexdigest()
 
 
 class PackageWriter:
-    """Writes the parts of a backup one after the other."""
+    """Writer of the parts of a backup."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self.sha256: dict[str, str] = {}
 
     def add(self, path: Path, name: str) -> None:
-        """Add a file as it is now; one that was removed meanwhile, or is there already, is left out.
+        """Add a file. A file that was removed meanwhile or added before is skipped.
 
-        A file that only grows is taken as long as it was at first.
+        A file that grows while it is read is saved with its initial length.
         """
         if name in self.sha256:
             return
@@ -87,7 +87,7 @@ class PackageWriter:
             return
         with file:
             part, hashing = self._tar.gettarinfo(arcname=name, fileobj=file), Hashing(file)
-            self._tar.addfile(part, hashing)  # type: ignore[arg-type]  # it only reads
+            self._tar.addfile(part, hashing)  # type: ignore[arg-type]  # addfile only calls read
         self.sha256[name] = hashing.hexdigest()
 
     def finish(self, manifest: Manifest) -> None:
@@ -99,12 +99,12 @@ class PackageWriter:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a backup to its end and return its manifest when every part is as it was written.
+    """Read a whole backup, verify every part and return the manifest.
 
     Raises
     ------
     InvalidInput
-        It is no backup, or damaged.
+        The file is not a backup, or it is damaged.
     """
     found: dict[str, str] = {}
     manifest: bytes | None = None
@@ -118,18 +118,22 @@ def read_manifest(path: Path) -> Manifest:
                 pass
             found[part.name] = hashing.hexdigest()
     if manifest is None:
-        raise InvalidInput(f"{path}: damaged backup, or none: there is no {MANIFEST} at its end")
+        raise InvalidInput(
+            f"{path}: not a backup or a truncated one: {MANIFEST} is missing at its end; use another backup"
+        )
     try:
         check_version(manifest, Manifest.current_version(), name=f"{path}: {MANIFEST}")
         read = Manifest.model_validate_json(manifest, extra="ignore")
     except ValidationError as error:
-        raise InvalidInput(f"{path}: no backup: {MANIFEST}: {first_error(error)}") from None
+        raise InvalidInput(
+            f"{path}: not a backup of MXT-VHF: {MANIFEST}: {first_error(error)}; use another file"
+        ) from None
     _check_parts(path, read.sha256, found)
     return read
 
 
 def extract(path: Path, folder: Path) -> None:
-    """Write all parts of a backup that `read_manifest` found sound below a folder, by their names."""
+    """Extract all parts of a backup into a folder. Verify the backup with `read_manifest` before."""
     with _parts(path) as parts:
         for part, file in parts:
             if part.name == MANIFEST:
@@ -147,25 +151,28 @@ def _check_parts(path: Path, wanted: Mapping[str, str], found: Mapping[str, str]
         inside = PurePosixPath(name)
         top = inside.parts[:1]
         if inside.is_absolute() or ".." in inside.parts or top not in ((DATABASE,), (STATE,), (SECRETS,)):
-            raise InvalidInput(f"{path}: no backup: a part is named {name!r}")
+            raise InvalidInput(f"{path}: not a backup of MXT-VHF: unexpected part {name!r}; use another file")
         if wanted.get(name) != found.get(name):
-            cause = "is missing" if name not in found else "is not as it was written"
-            raise InvalidInput(f"{path}: damaged backup: {name} {cause}")
+            cause = "is missing" if name not in found else "does not match its SHA-256"
+            raise InvalidInput(f"{path}: damaged backup: {name} {cause}; use another backup")
 
 
 @contextmanager
 def _parts(path: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """Give the parts of a tar in their order, each read before the next one; damage met is named."""
+    """Yield an iterator over the parts of a tar, each of which must be read before the next one."""
     try:
         with tarfile.open(path, "r|gz") as tar:
             yield _files(path, tar)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise InvalidInput(f"{path}: damaged backup, or none: {error}") from None
+        raise InvalidInput(f"{path}: not a backup or a damaged one: {error}; use another backup") from None
 
 
 def _files(path: Path, tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     for part in tar:
         file = tar.extractfile(part) if part.isreg() else None
         if file is None:
-            raise InvalidInput(f"{path}: no backup: {part.name!r} is no file")
+            raise InvalidInput(
+                f"{path}: not a backup of MXT-VHF: the part {part.name!r} is not a regular file; "
+                "use another file"
+            )
         yield part, file

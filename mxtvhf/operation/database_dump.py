@@ -1,8 +1,8 @@
-"""The tables of a PostgreSQL database as text files, taken in one snapshot and put back in one transaction.
+"""Dump of the tables of a PostgreSQL database in one snapshot, and its restore in one transaction.
 
-By ``COPY`` over an ordinary connection: it works while everything runs and between all versions of the
-server, needs no programs of PostgreSQL's (``pg_dump`` must be as new as its server), and the tables
-themselves are made by the Airflow that will use them.
+The dump uses ``COPY`` over an ordinary connection. This works while the stack runs and between all server
+versions, and it needs no program of PostgreSQL (``pg_dump`` must be as new as its server). The Airflow that
+will use the tables creates them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mxtvhf.models.base import Model
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-# What a server computes by itself is neither taken nor put back.
+# Generated columns are neither dumped nor restored, because the server computes them.
 COLUMNS = """
     SELECT c.relname, array_agg(a.attname::text ORDER BY a.attname)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -40,24 +40,24 @@ FOREIGN_KEYS = """
 
 
 class SequenceState(Model):
-    """Where a sequence stands."""
+    """The state of a sequence."""
 
     last_value: int
     is_called: bool
 
 
 class DatabaseDump(Model):
-    """What was taken of a database."""
+    """The content of a database dump."""
 
     tables: Mapping[str, tuple[str, ...]]
-    """Columns of each table; its rows are in ``<table>.copy``, in PostgreSQL's text format, UTF-8."""
+    """Columns of each table; the rows are in ``<table>.copy``, in PostgreSQL's text format, UTF-8."""
     sequences: Mapping[str, SequenceState]
 
 
 @contextmanager
 def _transaction(uri: str, *, readonly: bool) -> Iterator[Cursor]:
-    """Yield the cursor of one transaction, which is undone when the context is left by an error."""
-    # SQLAlchemy's name of the driver is no part of PostgreSQL's own URIs.
+    """Yield the cursor of one transaction, which is rolled back on an error."""
+    # PostgreSQL's own URIs do not contain SQLAlchemy's name of the driver.
     connection = psycopg2.connect(uri.replace("postgresql+psycopg2:", "postgresql:", 1))
     try:
         connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=readonly)
@@ -69,19 +69,19 @@ def _transaction(uri: str, *, readonly: bool) -> Iterator[Cursor]:
 
 
 def dump_tables(uri: str, folder: Path) -> DatabaseDump:
-    """Write all tables as they stand at one moment, ``<table>.copy`` each.
+    """Write all tables of one snapshot, each as ``<table>.copy``.
 
     Parameters
     ----------
     uri
-        Of the database, as libpq or SQLAlchemy write it; the tables of its default schema are taken.
+        URI of the database in the form of libpq or SQLAlchemy. The tables of its default schema are dumped.
     folder
-        Where to write.
+        Output folder.
 
     Raises
     ------
     psycopg2.Error
-        The database cannot be reached or read.
+        The database is unreachable or cannot be read.
     """
     with _transaction(uri, readonly=True) as cursor:
         tables = _tables(cursor)
@@ -92,17 +92,17 @@ def dump_tables(uri: str, folder: Path) -> DatabaseDump:
 
 
 def load_tables(uri: str, folder: Path, dump: DatabaseDump) -> None:
-    """Replace the content of all tables by what `dump_tables` took; all of it or, on an error, nothing.
+    """Replace the content of all tables by a dump of `dump_tables`. On an error nothing is changed.
 
-    The tables must be there, empty or not, and nobody else must use them. Their foreign keys are taken away
-    meanwhile and checked at the end, so that the order of the tables does not matter.
+    The tables must exist, and no other process may use them. Foreign keys are dropped and created again at
+    the end, so that the order of the tables does not matter.
 
     Raises
     ------
     Failure
         The database has other tables or columns than the dump.
     psycopg2.Error
-        The database cannot be reached, or refuses the rows.
+        The database is unreachable or rejects the rows.
     """
     with _transaction(uri, readonly=False) as cursor:
         _check_same(dump.tables, _tables(cursor))
@@ -122,7 +122,7 @@ def load_tables(uri: str, folder: Path, dump: DatabaseDump) -> None:
 
 
 def has_rows(uri: str, table: str) -> bool:
-    """Tell whether a table is there and has a row."""
+    """Return True if a table exists and has rows."""
     with _transaction(uri, readonly=True) as cursor:
         if table not in _tables(cursor):
             return False
@@ -131,7 +131,7 @@ def has_rows(uri: str, table: str) -> bool:
 
 
 def running_components(uri: str, sign_of_life: timedelta) -> tuple[str, ...]:
-    """Name the components of Airflow, with their hosts, that had a heartbeat within a while."""
+    """Return the components of Airflow and their hosts with a heartbeat not older than ``sign_of_life``."""
     with _transaction(uri, readonly=True) as cursor:
         if "job" not in _tables(cursor):
             return ()
@@ -163,7 +163,10 @@ def _check_same(taken: Mapping[str, tuple[str, ...]], present: Mapping[str, tupl
         table for table in taken.keys() | present.keys() if taken.get(table) != present.get(table)
     )
     if differing:
-        raise Failure(f"the database has other tables than the backup: {', '.join(differing[:5])}")
+        raise Failure(
+            f"the tables of the database differ from those of the backup: {', '.join(differing[:5])}; "
+            "restore with the version of Airflow that made the backup"
+        )
 
 
 def _copy(table: str, columns: tuple[str, ...], direction: str) -> sql.Composed:

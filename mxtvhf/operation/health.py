@@ -1,4 +1,4 @@
-"""Whether all parts of an installation work, each in a line."""
+"""Health check of all parts of an installation."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.settings import NotificationPolicy, Settings
 
 LISTENER_SILENT_S = 60.0
-"""A round of the intake takes less, also in a storm."""
+"""Longest normal time between two intake rounds, seconds, even in an alert storm."""
 INPUT_WAITS_S = 120.0
-"""An input gets its run within seconds, and a restart of Airflow takes less."""
+"""Longest normal waiting time of an input, seconds; longer than a restart of Airflow takes."""
 LEAST_DISK_BYTES = 500_000_000
 PATIENCE_S = 2.0
-"""For a server to answer."""
+"""Time limit for the answer of a server, seconds."""
 
 
 class Check(Model):
-    """How one part is."""
+    """The health of one part."""
 
     name: str
     is_healthy: bool
@@ -41,10 +41,10 @@ class Check(Model):
 
 
 class Health(Model):
-    """How all parts are."""
+    """The health of all parts."""
 
     is_healthy: bool
-    """Every part is."""
+    """True if every part is healthy."""
     checks: tuple[Check, ...]
 
 
@@ -56,20 +56,20 @@ def health(
     gp_fault: str | None = None,
     airflow_version: str | None = None,
 ) -> Health:
-    """Look at every part.
+    """Check every part of the installation.
 
     Parameters
     ----------
     settings
-        Name the state folder, and NATS where it is used.
+        Settings with the path of the state folder and the access to NATS if it is used.
     airflow
         State of each component of Airflow, ``healthy`` or another word.
     gp_url
-        Base URL of GP; None: there is no Connection for it.
+        Base URL of GP; None without a Connection to GP.
     gp_fault
-        What is wrong with that Connection.
+        Reason why the Connection to GP cannot be used.
     airflow_version
-        Airflow's version in words, shown as it is.
+        Text about Airflow's version, shown unchanged.
     """
     checks = tuple(_checks(settings, airflow, gp_url, gp_fault))
     if airflow_version is not None:
@@ -78,11 +78,11 @@ def health(
 
 
 def oldest_waiting_s(archive: Archive) -> float:
-    """Return for how long the oldest input has waited for its run, seconds; 0 when none waits."""
+    """Return the waiting time of the oldest input without a run, seconds; 0 if no input waits."""
     now = datetime.now(UTC).timestamp()
     changes = map(changed_at, (archive.root / "incoming").glob("*.msg"))
     since = [changed for changed in changes if changed is not None]
-    # The intake looks at open bursts only, and closes one when nothing waits.
+    # Waiting runs exist only for open bursts, because the intake closes a burst when nothing waits.
     for path in (archive.root / "open").glob("sb*"):
         waiting = (run for run, posting in planned_runs(archive, path.name) if posting is None)
         since += [run.planned.timestamp() for run in waiting]
@@ -97,7 +97,7 @@ def _checks(
     yield _listener(settings)
     yield from _failing_parts(settings)
     waited = oldest_waiting_s(Archive(settings.archive))
-    text = f"the oldest input has waited for its run for {waited:.0f} s" if waited else "no input waits"
+    text = f"oldest input waiting for its run for {waited:.0f} s" if waited else "no input waiting"
     yield Check(name="inputs", is_healthy=waited < INPUT_WAITS_S, detail=text)
     free = shutil.disk_usage(settings.home).free
     yield Check(name="disk", is_healthy=free >= LEAST_DISK_BYTES, detail=f"{free / 1e9:.1f} GB free")
@@ -119,7 +119,7 @@ def _listener(settings: Settings) -> Check:
 
 
 def _failing_parts(settings: Settings) -> Iterator[Check]:
-    """Yield a check for each part of the listener that fails now; a part that works has none."""
+    """Yield a check for each part of the listener that is failing now."""
     for failure in failing_parts(settings.archive):
         count = f"{failure.failures} failure{'s' * (failure.failures > 1)} since {failure.since:%H:%M:%S} UTC"
         name = f"listener_{safe_name(failure.part)}"
@@ -127,7 +127,7 @@ def _failing_parts(settings: Settings) -> Iterator[Check]:
 
 
 def _gp(url: str | None, fault: str | None) -> Check:
-    """Tell whether something listens where GP is; GP's contract has no question for its health."""
+    """Check that GP's port accepts connections. GP's contract defines no health endpoint."""
     if url is None:
         return Check(name="gp", is_healthy=False, detail=fault or "no Airflow Connection mxt_gp")
     parts = urlsplit(url)
@@ -140,22 +140,22 @@ def _gp(url: str | None, fault: str | None) -> Check:
 
 
 def _channels(policy: NotificationPolicy) -> Check:
-    """Look at the form of the channels' lines; `mxtvhf config check` has Apprise judge them, too."""
+    """Check the form of the channels' lines. `mxtvhf config check` also validates them with Apprise."""
     try:
         channels, faults = read_channels(policy.channels)
         people = read_rota(policy.rota).people if policy.rota else {}
     except InvalidInput as error:
         return Check(name="channels", is_healthy=False, detail=escaped(error))
     tags = {tag for channel in channels for tag in channel.tags}
-    faults += [f"{key} of the rota has no channel" for key in people if key not in tags]
+    faults += [f"no channel for {key}, who is in the rota" for key in people if key not in tags]
     text = "; ".join(faults) or f"{len(channels)} channel{'s' * (len(channels) != 1)}"
     return Check(name="channels", is_healthy=bool(channels) and not faults, detail=text)
 
 
 def _rota(policy: NotificationPolicy) -> Check:
-    """Tell whether exactly one person is on duty."""
+    """Check that exactly one person is on duty."""
     if policy.rota is None:
-        return Check(name="rota", is_healthy=True, detail="none: everybody is always notified")
+        return Check(name="rota", is_healthy=True, detail="no rota configured: everybody is notified")
     now = datetime.now(UTC)
     try:
         rota = read_rota(policy.rota)

@@ -1,6 +1,6 @@
-"""The figures of an installation for Prometheus, made when they are asked for from what is on the disk.
+"""The metrics of an installation for Prometheus, computed at each request from the files on disk.
 
-Names are by the conventions of Prometheus (https://prometheus.io/docs/practices/naming/).
+Names follow the conventions of Prometheus (https://prometheus.io/docs/practices/naming/).
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from mxtvhf.workflow.latency import durations
 BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1800.0)
 STAGES = {"received to preliminary report": "preliminary", "received to report": "final"}
 NEWEST_RUNS = 200
-"""Of so many runs reports are read."""
+"""Number of the newest runs whose reports are read."""
 DELIVERED_WITHIN = timedelta(minutes=1)
-"""A notification that takes longer is late."""
+"""Longest normal delivery time of a notification."""
 PACKETS = ("received", "good", "repeated", "missing", "corrupt")
 
 
 def exposition(
     settings: Settings, runs: Mapping[str, int], health: Health, questions: Iterable[AskedQuestion] = ()
 ) -> bytes:
-    """Return all figures in Prometheus' text format.
+    """Return all metrics in the text format of Prometheus.
 
     Parameters
     ----------
     settings
-        Name the state folder.
+        Settings with the path of the state folder.
     runs
-        Number of runs of ``mxt_vhf`` by state, as Airflow has them.
+        Number of runs of ``mxt_vhf`` in Airflow by state.
     health
-        How the parts are.
+        Health of the parts of the installation.
     questions
-        What the Burst Advocate was asked and has not answered.
+        Open questions to the Burst Advocate.
     """
     registry = CollectorRegistry()
     registry.register(_Figures(settings, runs, health, tuple(questions)))
@@ -70,34 +70,35 @@ class _Figures(Collector):
         self._settings, self._runs, self._health, self._questions = settings, runs, health, questions
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all figures."""
+        """Yield all metrics."""
         parts = {check.name: float(check.is_healthy) for check in self._health.checks}
-        yield _gauge("healthy", "1 where a part works, see mxtvhf health", parts, "part")
-        yield _gauge("runs", "Runs of mxt_vhf in Airflow, by state", self._runs, "state")
+        yield _gauge("healthy", "1 if a part is healthy, else 0 (see mxtvhf health)", parts, "part")
+        yield _gauge("runs", "Runs of mxt_vhf in Airflow by state", self._runs, "state")
         yield from _kept(self._settings)
         yield from _announcements(self._settings, self._questions)
         yield from _notifications(self._settings)
         reports = list(report_summaries(self._settings.products, newest=NEWEST_RUNS))
         counts = _packets(reports)
-        yield _gauge("packets", f"Packets of the newest {NEWEST_RUNS} runs, replays aside", counts, "kind")
+        text = f"Packets of the newest {NEWEST_RUNS} runs, replays excluded"
+        yield _gauge("packets", text, counts, "kind")
         yield _latency(reports)
 
 
 def _kept(settings: Settings) -> Iterator[Metric]:
     archive = Archive(settings.archive)
     for name, text, number in (
-        ("alerts_received", "Distinct notices kept", archive.root.glob("sb*/alerts/*.xml")),
-        ("quarantined", "Inputs that could not be read", (archive.root / "quarantine").glob("*.bin")),
+        ("alerts_received", "Distinct notices in the archive", archive.root.glob("sb*/alerts/*.xml")),
+        ("quarantined", "Unreadable inputs in quarantine", (archive.root / "quarantine").glob("*.bin")),
     ):
         yield CounterMetricFamily(f"mxtvhf_{name}", text, value=sum(1 for _ in number))
     for name, text, value in (
-        ("outbox_waiting", "Messages that wait for NATS", len(Outbox(settings.outbox).waiting())),
+        ("outbox_waiting", "Messages queued for NATS", len(Outbox(settings.outbox).waiting())),
+        ("oldest_input_seconds", "Age of the oldest input without a run", oldest_waiting_s(archive)),
         (
-            "oldest_input_seconds",
-            "How long the oldest input has waited for its run",
-            oldest_waiting_s(archive),
+            "disk_free_bytes",
+            "Free space on the disk of the state folder",
+            shutil.disk_usage(settings.home).free,
         ),
-        ("disk_free_bytes", "Free on the disk of the state folder", shutil.disk_usage(settings.home).free),
     ):
         yield GaugeMetricFamily(f"mxtvhf_{name}", text, value=value)
 
@@ -105,13 +106,13 @@ def _kept(settings: Settings) -> Iterator[Metric]:
 def _announcements(settings: Settings, questions: Iterable[AskedQuestion]) -> Iterator[Metric]:
     now = datetime.now(UTC)
     waiting = open_decisions(questions, settings, now=now)
-    text = "Announcements of real bursts that were released"
+    text = "Released announcements of real bursts"
     yield CounterMetricFamily("mxtvhf_announcements", text, value=len(live_releases(settings)))
-    late, text = undelivered(settings, now=now), "Announcements of the last day that are not out on every way"
+    late, text = undelivered(settings, now=now), "Announcements of the last day with an undelivered message"
     yield GaugeMetricFamily("mxtvhf_announcements_undelivered", text, value=len(late))
-    text = "Real bursts that wait for a decision"
+    text = "Real bursts waiting for a decision"
     yield GaugeMetricFamily("mxtvhf_decisions_open", text, value=len(waiting))
-    text = "How long the oldest decision about a real burst has been open"
+    text = "Age of the oldest open decision about a real burst"
     yield GaugeMetricFamily("mxtvhf_oldest_decision_seconds", text, value=max(waiting.values(), default=0.0))
 
 
@@ -119,12 +120,12 @@ def _notifications(settings: Settings) -> Iterator[Metric]:
     ledger, now = Ledger(settings.notifications), datetime.now(UTC)
     records = map(ledger.record, ledger.subjects(since=now - 2 * RECENT))
     late = [one for record in records for one in record.undelivered(now - RECENT, now - DELIVERED_WITHIN)]
-    text = "Notifications of the last day that no channel of their person or tag took within a minute"
+    text = "Notifications of the last day that no channel delivered within a minute"
     yield GaugeMetricFamily("mxtvhf_notifications_undelivered", text, value=len(late))
 
 
 def _packets(reports: Iterable[ReportSummary]) -> dict[str, float]:
-    """Sum what became of the packets over the bursts, each as its newest report has it."""
+    """Return the packet counts by kind, summed over the newest report of each burst."""
     newest: dict[str, ReportSummary] = {}
     for report in sorted(reports, key=lambda report: report.written):
         if report.packets and not report.is_replay:
@@ -138,7 +139,7 @@ def _packets(reports: Iterable[ReportSummary]) -> dict[str, float]:
 def _latency(reports: Iterable[ReportSummary]) -> Metric:
     family = HistogramMetricFamily(
         "mxtvhf_latency_seconds",
-        f"From the input to the preliminary and the final report, of the newest {NEWEST_RUNS} runs",
+        f"Time from the input to the preliminary and final report of the newest {NEWEST_RUNS} runs",
         labels=("group", "report"),
     )
     for (group, stage), seconds in durations(reports).items():
@@ -148,7 +149,7 @@ def _latency(reports: Iterable[ReportSummary]) -> Metric:
 
 
 def _buckets(seconds: Iterable[float]) -> list[tuple[str, float]]:
-    """Count the durations up to each limit, as Prometheus wants them."""
+    """Return the cumulative bucket counts of a Prometheus histogram."""
     ordered = sorted(seconds)
     limits = [(str(limit), float(bisect_right(ordered, limit))) for limit in BUCKETS_S]
     return [*limits, ("+Inf", float(len(ordered)))]

@@ -1,4 +1,4 @@
-"""A backup put back: into an empty state folder and database, or over what is there when that is wanted."""
+"""Restore of a backup into an empty state folder and database, or over existing ones on request."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
 
 MARGIN = timedelta(seconds=60)
-"""How long Airflow may take, at most, between its answer to the intake and the run in its database."""
+"""Longest time between Airflow's answer to the intake and the run in its database."""
 
 
 SIGN_OF_LIFE = timedelta(seconds=30)
-"""A component of Airflow, or a listener, whose heartbeat is younger is at work."""
+"""Age of the heartbeat up to which a component of Airflow or a listener counts as running."""
 
 
 def restore_backup(
@@ -43,35 +43,38 @@ def restore_backup(
     make_tables: Callable[[], None],
     overwrite: bool = False,
 ) -> None:
-    """Put a backup back; the stack must be down.
+    """Restore a backup. The stack must be stopped.
 
-    The database is replaced in one transaction. Files that are there stay as they are, those that are
-    missing are added: what came since the backup is not lost, and the intake asks Airflow again for the
-    runs that it started since then.
+    The database is replaced in one transaction. Existing files stay unchanged and missing files are added, so
+    inputs received after the backup are kept. The intake then submits again the runs that it started after
+    the backup.
 
     Parameters
     ----------
     settings
-        Names the state folder.
+        Settings with the path of the state folder.
     uri
-        Of Airflow's database.
-    source, manifest
-        The backup, and what `read_manifest` returned of it.
+        SQLAlchemy URI of Airflow's database.
+    source
+        Path of the backup file.
+    manifest
+        Manifest of the backup as returned by `read_manifest`.
     make_tables
-        Makes Airflow's tables where they are missing.
+        Function that creates Airflow's tables if they are missing.
     overwrite
-        Whether a state folder or database with something in it may be written over.
+        Restore into a state folder or database that is not empty.
 
     Raises
     ------
     InvalidInput
-        The backup is of another version of Airflow; the stack is not down; something is there already.
+        Another version of Airflow made the backup, the stack is running, or the target is not empty.
     Failure
-        The database refused it; it is unchanged then, while the files are there.
+        The database rejected the backup. It is then unchanged, but the files are restored.
     """
     if manifest.airflow != (installed := version("apache-airflow")):
         raise InvalidInput(
-            f"{source}: made with Airflow {manifest.airflow}, here is {installed}: restore it with the former"
+            f"{source}: made with Airflow {manifest.airflow}, but Airflow {installed} is installed; "
+            f"restore it with Airflow {manifest.airflow}"
         )
     _check_down(settings, uri)
     if not overwrite:
@@ -79,23 +82,25 @@ def restore_backup(
     settings.home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix=".restore-") as work:
         extract(source, Path(work))
-        # First the secrets: whoever finds none, as Airflow's commands do, makes new ones.
+        # Secrets come first, because Airflow's commands create new ones if they are missing.
         _add_files(Path(work) / STATE, settings.home)
         make_tables()
         try:
             load_tables(uri, Path(work) / "database", manifest.database)
         except psycopg2.Error as error:
-            raise Failure(f"the database refused the backup: {first_line(error)}") from error
+            raise Failure(
+                f"the database rejected the backup: {first_line(error)}; it is unchanged"
+            ) from error
     _start_missing_runs(Archive(settings.archive), since=manifest.made)
 
 
 def airflow_tables(settings: Settings, uri: str, *, project: Path) -> None:
-    """Make or upgrade Airflow's tables.
+    """Create or upgrade Airflow's tables.
 
     Raises
     ------
     Failure
-        Airflow cannot make them.
+        Airflow's migration failed.
     """
     environment = command_environment(settings, uri, project=project)
     with ProcessGroup(environment, settings.home / "log") as processes:
@@ -111,19 +116,24 @@ def _check_down(settings: Settings, uri: str) -> None:
     if last_round is not None and datetime.now(UTC) - datetime.fromtimestamp(last_round, UTC) < SIGN_OF_LIFE:
         running.append("the listener")
     if what := ", ".join(running):
-        raise InvalidInput(f"{settings.home}: at work: {what}; stop everything except the database")
+        raise InvalidInput(f"{settings.home}: still running: {what}; stop everything except the database")
 
 
 def _check_empty(settings: Settings, uri: str) -> None:
     used = [name for name in (*FOLDERS, SECRETS) if any((settings.home / name).rglob("*"))]
     if used:
-        raise InvalidInput(f"{settings.home}: not empty ({', '.join(used)}); --overwrite writes over it")
+        raise InvalidInput(
+            f"{settings.home}: not empty ({', '.join(used)}); use --overwrite to restore into it"
+        )
     if has_rows(uri, "dag_run"):
-        raise InvalidInput("Airflow's database: it has runs already; --overwrite replaces it")
+        raise InvalidInput("Airflow's database already contains runs; use --overwrite to replace it")
 
 
 def _add_files(source: Path, home: Path) -> None:
-    """Move files to their places; folders get the time of their newest file, by which lists are ordered."""
+    """Move missing files into the state folder.
+
+    Each changed folder gets the time of its newest file, because lists are ordered by folder times.
+    """
     folders = set()
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         target = home / path.relative_to(source)
@@ -138,9 +148,9 @@ def _add_files(source: Path, home: Path) -> None:
 
 
 def _start_missing_runs(archive: Archive, *, since: datetime) -> None:
-    """Have the intake ask for the runs that Airflow may have got after its database was saved.
+    """Make the intake submit again the runs that may be missing in the restored database of Airflow.
 
-    A run that it has is not started a second time.
+    Airflow does not start a run again if it already has the run.
     """
     bursts = OpenBursts(archive.root)
     for burst_id in archive.bursts():

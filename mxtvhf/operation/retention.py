@@ -1,7 +1,6 @@
-"""What grows and may go after a while: logs of tasks, products of replays and tests, notes about them.
+"""Removal of old task logs, products of replays and tests, and records about them.
 
-The archive of what was received, products and reports of real bursts, decisions and announcements are never
-touched, whatever their age.
+Archived inputs and the products, reports, decisions and announcements of real bursts are never removed.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ log = logging.getLogger(__name__)
 
 LOGS = ("log/tasks", "log/dag_processor")
 NOTES = ("comparisons", "outbox/refused")
-"""What the replays found, and messages that NATS will never take."""
+"""Folders of replay results and of messages that NATS rejected."""
 
 TABLES = ("callback", "celery_taskmeta", "celery_tasksetmeta", "import_error", "job", "log", "revoked_token")
-"""Of Airflow's: those that only log. Runs stay: by their ids an input never runs twice."""
+"""Airflow's tables that only contain logs. Runs are kept, because a run id prevents a second run."""
 
 
 class Removal(Model):
-    """What was, or would be, removed of one sort."""
+    """The files of one kind that were or would be removed."""
 
     what: str
     items: int
@@ -40,20 +39,20 @@ class Removal(Model):
 
 
 def retention(settings: Settings, before: datetime, *, dry_run: bool = False) -> tuple[Removal, ...]:
-    """Remove what is older than a moment and may go.
+    """Remove old logs, products and records that may be removed.
 
     Parameters
     ----------
     settings
-        Names the state folder.
+        Settings with the path of the state folder.
     before
-        The moment; what was changed since then stays. UTC.
+        Files changed after this time are kept, UTC.
     dry_run
-        Remove nothing, only tell.
+        Remove nothing and only return what would be removed.
     """
     age = before.timestamp()
     sorts = {
-        "logs of tasks": list(_old_files(settings.home, LOGS, age)),
+        "task logs": list(_old_files(settings.home, LOGS, age)),
         "products of replays and tests": list(_old_products(settings, age)),
         "comparisons and refused messages": list(_old_files(settings.home, NOTES, age)),
     }
@@ -61,12 +60,12 @@ def retention(settings: Settings, before: datetime, *, dry_run: bool = False) ->
 
 
 def clean_database(settings: Settings, uri: str, before: datetime, *, project: Path) -> None:
-    """Have Airflow remove the rows of its log-like tables that are older than a moment.
+    """Let Airflow remove the rows of its log tables that are older than ``before``.
 
     Raises
     ------
     Failure
-        Airflow could not; the message holds the end of its log.
+        Airflow's command failed; the message contains the end of its log.
     """
     command = [sys.executable, "-m", "airflow", "db", "clean", "--yes", "--skip-archive"]
     command += ["--error-on-cleanup-failure", "--clean-before-timestamp", before.isoformat()]
@@ -84,7 +83,7 @@ def _old_files(home: Path, folders: tuple[str, ...], age: float) -> Iterator[Pat
 
 
 def _old_products(settings: Settings, age: float) -> Iterator[Path]:
-    """Yield the product folders of replays and tests in which nothing was written since then."""
+    """Yield the product folders of replays and tests in which every file is older than ``age``."""
     for folder in sorted(settings.products.glob("sb*/*/")):
         if folder.is_symlink() or (settings.releases / folder.parent.name / folder.name).exists():
             continue

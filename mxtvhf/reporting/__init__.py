@@ -1,1 +1,1 @@
-"""What the pipeline says: reports, announcements and messages."""
+"""Output of the pipeline: reports, announcements and messages."""

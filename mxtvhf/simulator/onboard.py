@@ -26,7 +26,7 @@ from mxtvhf.models.arrays import Floats
 
 ONBOARD_EXCESS = 1.2
 """Ratio of the error of the on-board cross-correlation to that of a likelihood fit
-(``docs/explanation/performance.md``)."""
+(``docs/decisions/localisation-method.md``)."""
 FIRST_RESULT_S = 30.0
 """Assumed time of the first result, seconds; each further result takes twice as long as the one before."""
 NOISE_ARCSEC = 4.0

@@ -42,7 +42,7 @@ from mxtvhf.workflow.steps.reception_message import (
     check_analysable,
     received_bytes,
     reception_message,
-    sound_alert,
+    validated_alert,
 )
 from mxtvhf.workflow.steps.source_analysis import source_analysis
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import start_mxt_gp_pipeline
@@ -138,7 +138,7 @@ def process_burst(
     attitude_source = None if attitude is None else _source(Path(attitude))
     with timeline.step("reception_message"):
         raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
-        burst_id = sound_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
+        burst_id = validated_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
         conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source, attitude=attitude_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
@@ -165,8 +165,10 @@ def process_burst(
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
     photons = reconstruct(PhotonList.load(Path(extraction.photons_path))).photons
-    inputs = run_id, conf, reception, extraction, event, localisation
-    record = partial(run_record, *inputs, out=out, timeline=timeline.entries)
+    record = partial(
+        run_record, run_id, conf, reception, extraction, event, localisation,
+        out=out, timeline=timeline.entries,
+    )  # fmt: skip
     early, analysis = None, None
     if localisation is not None:
         with timeline.step("preliminary_report"):

@@ -62,7 +62,7 @@ def select_replays(archive: Archive, request: ReplayRequest, *, at: datetime) ->
             log.info("more than %d inputs selected; older ones are left out", request.limit)
             break
         seen.add(entry.content)
-        if _is_sound(entry, archive):
+        if _is_replayable(entry, archive):
             run_id = _replay_run_id(entry, mark, taken=chosen.keys())
             chosen[run_id] = Replay(
                 run_id=run_id, conf=entry.conf, original=entry.run_id, received=entry.received
@@ -105,7 +105,7 @@ def _reception(entry: ArchivedInput) -> tuple[datetime, str]:
     return entry.received, entry.run_id
 
 
-def _is_sound(entry: ArchivedInput, archive: Archive) -> bool:
+def _is_replayable(entry: ArchivedInput, archive: Archive) -> bool:
     """Return True if every file of the input was received and the alert is readable."""
     missing = [name for name in entry.content if name and not Path(name).is_relative_to(archive.root)]
     try:

@@ -1,1 +1,1 @@
-"""Airflow's side of MXT-VHF: thin operators, sensors, links and pages around the package ``mxtvhf``."""
+"""Airflow integration of MXT-VHF: thin operators, sensors, links and pages around the package ``mxtvhf``."""

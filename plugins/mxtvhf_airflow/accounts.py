@@ -1,9 +1,9 @@
-"""The accounts of an installation with apache-airflow-providers-fab, which keeps them in the database.
+"""Set-up of accounts with apache-airflow-providers-fab, which stores them in the database.
 
-``python -m mxtvhf_airflow.accounts FILE USER=ROLE...`` makes or upgrades Airflow's tables, then the accounts
-of the configuration file: each gets its role, and its password of the file. Accounts of other people stay as
-they are. The work is that of ``airflow users create`` and ``airflow users reset-password``, which take
-passwords as arguments, where every user of the machine could read them.
+``python -m mxtvhf_airflow.accounts FILE USER=ROLE...`` creates or upgrades Airflow's tables. It then creates
+or updates the accounts of the configuration file with their roles and passwords. Other accounts are not
+changed. ``airflow users create`` and ``airflow users reset-password`` are not used, because they take
+passwords as arguments, which every user of the machine can read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Make the tables and the accounts."""
+    """Create the tables and the accounts."""
     file, *accounts = sys.argv[1:]
     done = subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=False)
     if done.returncode:
@@ -25,16 +25,16 @@ def main() -> None:
 
 
 def set_up_accounts(passwords: Mapping[str, str], roles: Mapping[str, str]) -> None:
-    """Make accounts, or give existing ones the role and the password that they shall have.
+    """Create accounts, or update the roles and passwords of existing ones.
 
     Parameters
     ----------
     passwords
-        By user.
+        Passwords by user.
     roles
-        FAB's name of the role, by user.
+        FAB's names of the roles by user.
     """
-    # Not installed everywhere.
+    # Imported here, because the provider is optional.
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
     with get_application_builder() as builder:
@@ -45,15 +45,15 @@ def set_up_accounts(passwords: Mapping[str, str], roles: Mapping[str, str]) -> N
             account = manager.find_user(username=user)
             if account is None:
                 manager.add_user(user, user, "account", f"{user}@mxtvhf.invalid", role, password=password)
-                print(f"account {user} made, role {role_name}")
+                print(f"account {user} created with role {role_name}")
                 continue
             if account.roles != [role]:
                 account.roles = [role]
                 manager.update_user(account)
-                print(f"account {user}: role {role_name}")
+                print(f"account {user}: role changed to {role_name}")
             if not manager.check_password(user, password):
                 manager.reset_password(account.id, password)
-                print(f"account {user}: new password")
+                print(f"account {user}: password changed")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The role of a run's alert, for messages about the run and for the scheduler."""
+"""The VOEvent role of a run's alert, used by messages about the run and by the scheduler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mxtvhf.settings import Settings, read_settings
 
 @functools.cache
 def settings() -> Settings:
-    """Return the settings, read once: that takes 1.5 ms, and the environment of a process does not change."""
+    """Return the settings. They are read once, which takes 1.5 ms, because the environment never changes."""
     return read_settings()
 
 
@@ -23,12 +23,12 @@ def _roots() -> tuple[Path, ...]:
 
 
 def is_test_alert(alert: object) -> bool | None:
-    """Tell whether a run's alert is a test; None where it cannot be read, which the run itself reports.
+    """Return True if the alert of a run is a test; None if it is unreadable, which the run itself reports.
 
     Parameters
     ----------
     alert
-        ``alert`` of the run's configuration: a path, a URI, the VOEvent itself, or whatever else was given.
+        ``alert`` of the run's configuration: a path, a URI, the VOEvent itself, or any invalid value.
     """
     if not isinstance(alert, str) or not alert:
         return None

@@ -1,8 +1,7 @@
-"""Celery's options for the workers of an installation: Airflow's own, preloading, and a worker's heartbeat.
+"""Celery options of the workers: Airflow's own options, preloading, and the heartbeat of a worker.
 
-Airflow imports the module that ``[celery] celery_config_options`` names in each process that uses Celery.
-Celery sends ``worker_init`` in a worker only, before the processes of its pool are forked, and
-``heartbeat_sent`` every 2 s while it works.
+Each process that uses Celery imports the module named by ``[celery] celery_config_options``. Celery sends
+``worker_init`` only in a worker, before its pool is forked, and ``heartbeat_sent`` every 2 s.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ CELERY_CONFIG = DEFAULT_CELERY_CONFIG
 
 
 def preload_worker(**_: object) -> None:
-    """Preload before the processes of the pool are forked."""
+    """Preload modules before the pool is forked."""
     preload()
 
 
 def tell_health_check(**_: object) -> None:
-    """Touch the file that ``mxtvhf-health worker`` looks at."""
+    """Touch the file that ``mxtvhf-health worker`` checks."""
     if path := os.environ.get(ALIVE_FILE):
         Path(path).touch()
 

@@ -1,8 +1,7 @@
-"""Which versions of Airflow are supported, and the private names of Airflow that are used here.
+"""Supported versions of Airflow, and functions that use private names of Airflow.
 
-Airflow may change a private name in any release. Every use of one stands here, behind a function of ours,
-with a test that runs with each supported version (``tests/plugins/test_compat.py``). Nothing of Airflow is
-changed while it runs.
+Airflow may change a private name in any release. Every use of one is therefore in a function of this module,
+with a test for each supported version (``tests/plugins/test_compat.py``). Nothing in Airflow is patched.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ if TYPE_CHECKING:
 
 
 TESTED_VERSIONS = ("3.3.1", "3.3.2")
-"""Versions of Airflow with which the integration tests have passed (``make test AIRFLOW=...``)."""
+"""Versions of Airflow that passed the integration tests (``make test AIRFLOW=...``)."""
 
 
 def version_text(installed: str | None = None) -> str:
-    """Return Airflow's version, whether it is supported, and the patches in force, for `mxtvhf health`.
+    """Return Airflow's version, its support status and active patches, for `mxtvhf health`.
 
     Parameters
     ----------
     installed
-        The version; None: the one installed.
+        Version of Airflow; by default the installed one.
     """
     shown = installed or version("apache-airflow")
     tested = "tested" if shown in TESTED_VERSIONS else f"not tested; tested: {', '.join(TESTED_VERSIONS)}"
@@ -33,20 +32,20 @@ def version_text(installed: str | None = None) -> str:
 
 
 def step_conf(step: RuntimeTaskInstance | TaskInstance) -> dict[str, Any] | None:
-    """Return the configuration of the run to which a task instance belongs.
+    """Return the configuration of the run of a task instance.
 
     Parameters
     ----------
     step
-        The task instance as a listener gets it: in the task's own process, or in the API server.
+        The task instance that a listener receives in the process of the task or in the API server.
 
     Returns
     -------
     dict or None
-        None where the process of the task was not told of its run.
+        None if the process of the task does not know its run.
     """
     if hasattr(step, "dag_run"):
         return dict(step.dag_run.conf or {})
-    # The public way, get_template_context(), checks all parameters again: 13 ms at each call.
+    # The public get_template_context() validates all parameters again, which takes 13 ms per call.
     context = step._ti_context_from_server
     return context.dag_run.conf if context else None

@@ -1,6 +1,6 @@
-"""Runs of alerts in Airflow's database: start, find and list them, in whichever DAG they are.
+"""Runs of alerts in Airflow's database, in all of our DAGs: start, find and list them.
 
-Used in the API server and the scheduler only.
+Only the API server and the scheduler use this module.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ from mxtvhf_airflow.run_context import GP_TASKS, REASON_KEY, TIMING_KEY
 
 
 def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
-    """Start the run of an input as ``POST dagRuns`` does, in the DAG for the role of its alert.
+    """Start the run of an input like ``POST dagRuns``, in the DAG for the role of its alert.
 
-    A test gets the run id that the intake would give it, so that it never takes the id of a live run. An
-    alert that cannot be read counts as live: its run fails and says why.
+    A test gets the same run id as from the intake, so that it never takes the id of a live run. An unreadable
+    alert counts as live; its run fails and reports the reason.
 
     Parameters
     ----------
     conf
         The input.
     user
-        Who starts the run, as Airflow shows it.
+        Name of the user in Airflow.
 
     Returns
     -------
     tuple
-        The id of the run, and whether it was started now; False: it was there already.
+        The run id, and True if the run was started now or False if it already existed.
 
     Raises
     ------
     Retriable
-        Airflow does not know the DAG yet.
+        Airflow has not read the DAG yet.
     InvalidInput
-        The DAG refuses the parameters.
+        The parameters are invalid for the DAG.
     """
     kind = RunKind.TEST if is_test_alert(conf.alert) else RunKind.LIVE
     run_id = run_id_of(conf.burst_id, conf.sequence, is_test=kind is RunKind.TEST)
@@ -74,20 +74,20 @@ def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
             triggering_user_name=user,
         )
     except (DagRunAlreadyExists, IntegrityError):
-        # The second one: another request made it between Airflow's look and its insert.
+        # IntegrityError: another request inserted the run after Airflow's check.
         return run_id, False
     except DagNotFound:
-        raise Retriable(f"Airflow has not read the DAG {kind.dag_id} yet") from None
+        raise Retriable(f"Airflow has not read the DAG {kind.dag_id} yet; try again") from None
     except (ParamValidationError, ValueError) as error:
-        raise InvalidInput(f"refused by the DAG {kind.dag_id}: {error}") from None
+        raise InvalidInput(f"invalid parameters for the DAG {kind.dag_id}: {error}") from None
     return run_id, True
 
 
 def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None:
     """Return a run and its input; None without a run of this id.
 
-    The run of a test is found without the mark at the end of its id, too. The input is None for a run with
-    an invalid configuration, which only Airflow's own API lets pass.
+    A test run is also found without the mark at the end of its id. The input is None for a run with an
+    invalid configuration, which only Airflow's own API accepts.
     """
     names = (run_id, run_id + TEST_MARK)
     found = session.scalars(
@@ -105,7 +105,7 @@ def find_run(run_id: str, session: Session) -> tuple[Run, RunConf | None] | None
 
 
 def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[Run]:
-    """Return the newest runs, of one burst or of all, newest first; without their problems."""
+    """Return the newest runs of one burst or all bursts, newest first, without their problems."""
     query = select(DagRun).where(DagRun.dag_id.in_(RUN_DAG_IDS))
     if burst_id is not None:
         query = query.where(DagRun.conf["burst_id"].as_string() == burst_id)
@@ -114,7 +114,7 @@ def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[R
 
 
 def runs_by_state(session: Session) -> dict[str, int]:
-    """Return how many runs there are in each state."""
+    """Return the number of runs by state."""
     query = select(DagRun.state, func.count()).where(DagRun.dag_id.in_(RUN_DAG_IDS)).group_by(DagRun.state)
     return {str(state): number for state, number in session.execute(query)}
 
@@ -125,16 +125,16 @@ JUST_ANSWERED = timedelta(hours=1)
 def questions(
     session: Session, run_ids: Collection[str] | None = None, *, just_answered: bool = False
 ) -> list[AskedQuestion]:
-    """Return what the Burst Advocate was asked about runs and answered.
+    """Return questions to the Burst Advocate about runs, with their answers.
 
     Parameters
     ----------
     session
-        Of Airflow's database.
+        Session of Airflow's database.
     run_ids
-        The runs; None: what is open.
+        Runs whose questions are returned; None for the open questions of all runs.
     just_answered
-        With what is open also what was answered within `JUST_ANSWERED`: it may not be on disk yet.
+        Return also questions answered within `JUST_ANSWERED`, because the answers may not be on disk yet.
     """
     query = (
         select(TaskInstance, HITLDetail, DagRun.state)
@@ -158,7 +158,7 @@ def questions(
 def _question(task: TaskInstance, asked: HITLDetail, run_state: str) -> AskedQuestion:
     question = AskedQuestion(run_id=task.run_id, asked=asked.created_at)
     if asked.responded_at is None or task.state == State.UP_FOR_RETRY:
-        # The answer was about a report that is not the newest one any more; the question is put again.
+        # The answer was about an outdated report, so the question will be asked again.
         return question
     return replace(
         question,
@@ -193,7 +193,7 @@ def _run(found: DagRun, problems: Iterable[StepProblem] = ()) -> Run:
 
 
 def _is_test(found: DagRun, conf: RunConf | None) -> bool | None:
-    """Tell whether the alert of a run is a test; it is read once, and not where the id of the run says it."""
+    """Return True if the alert of a run is a test. It is read once, and only if the run id does not tell."""
     kind = kind_of_run(found.run_id)
     if kind is RunKind.TEST:
         return True
@@ -208,11 +208,11 @@ def _is_test(found: DagRun, conf: RunConf | None) -> bool | None:
 
 MOST_ROLES = 10_000
 _roles: dict[int, bool | None] = {}
-"""Number of a run in Airflow's database -> whether its alert is a test; at most ``MOST_ROLES``."""
+"""Cache of the test flag of alerts by the number of the run in the database; at most ``MOST_ROLES``."""
 
 
 def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
-    """Yield the steps that failed, and those that said why they were skipped, in their order of time."""
+    """Yield the failed steps, and the skipped steps with a reason, ordered by their end times."""
     tasks = session.scalars(
         select(TaskInstance)
         .where(TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id)
@@ -227,7 +227,7 @@ def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
 
 
 def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
-    """Return what is known of GP's analysis: the fields ``gp`` and ``gp_requested`` of a run."""
+    """Return the state of GP's analysis as the fields ``gp`` and ``gp_requested`` of a run."""
     wait, start = GP_TASKS
     left = session.scalars(
         select(XComModel).where(
@@ -247,7 +247,7 @@ def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
 
 
 def _reasons(run: DagRun, session: Session) -> dict[str, str]:
-    """Return what the tasks of a run left as their reasons: step -> text."""
+    """Return the reasons recorded by the tasks of a run, by step."""
     left = session.scalars(
         select(XComModel)
         .where(XComModel.dag_id == run.dag_id, XComModel.run_id == run.run_id)

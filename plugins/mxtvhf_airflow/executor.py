@@ -1,4 +1,4 @@
-"""LocalExecutor that preloads, queues no more tasks than it has workers and detects a blocked queue."""
+"""LocalExecutor that preloads modules, limits queued tasks to free workers and detects a blocked queue."""
 
 from __future__ import annotations
 
@@ -19,34 +19,32 @@ if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
 
 STUCK_S = 30.0
-"""Seconds after which a queue from which no worker takes a task is blocked; far longer than at full load."""
+"""Time without progress after which the queue counts as blocked, seconds; much longer than at full load."""
 
 
 class PreloadedLocalExecutor(LocalExecutor):
-    """LocalExecutor whose workers have loaded what tasks need, with a slot for each task that it was given.
+    """LocalExecutor with preloaded workers and one slot for each task.
 
-    It overrides methods that Airflow documents for executors (*Writing Your Own Executor*: `start`,
+    The class overrides methods that Airflow documents for executors (*Writing Your Own Executor*: `start`,
     `_process_workloads`, `sync`) and public methods of `BaseExecutor` (`change_state`, `revoke_task`). Each
-    of them does what Airflow's own method does, and in addition:
+    method extends Airflow's own method:
 
-    `start` loads what tasks need before the workers are forked (`preload`).
+    `start` preloads modules before the workers are forked (`preload`).
 
-    `_process_workloads` holds a slot for each task. LocalExecutor of Airflow 3.3 holds none
-    (https://github.com/apache/airflow/pull/71914): it gives out whatever is due until the pipe to the workers
-    is full, 64 kB, then the scheduler stands still until a worker reads from it
-    (https://github.com/apache/airflow/issues/70526), and what is in the pipe goes first, whatever its
-    priority.
+    `_process_workloads` reserves a slot for each task. The LocalExecutor of Airflow 3.3 reserves none
+    (https://github.com/apache/airflow/pull/71914). It sends all due tasks until the pipe to the workers
+    (64 kB) is full. The scheduler then blocks until a worker reads
+    (https://github.com/apache/airflow/issues/70526), and tasks in the pipe run first whatever their priority.
 
-    `change_state` keeps a task among the running ones until each part that was given out has ended. A task
-    that waits for an answer ends and, answered, is given out again as the same try. The scheduler may hear of
-    that end after it has given out the second part, and would take the task for killed
-    (https://github.com/apache/airflow/issues/71580, https://github.com/apache/airflow/issues/72716): the
-    answer of the Burst Advocate would be lost.
+    `change_state` keeps a task among the running ones until all of its parts have ended. A deferred task ends
+    and is sent again as the same try when its answer arrives. The scheduler may receive the end of the first
+    part after it has sent the second one and would then treat the task as killed
+    (https://github.com/apache/airflow/issues/71580, https://github.com/apache/airflow/issues/72716), so that
+    the answer of the Burst Advocate would be lost.
 
-    `sync` ends the scheduler when no worker takes a task. Of the idle workers one holds the lock of the queue
-    that all read from. When that one is killed (by the kernel for want of memory, say) the lock is never
-    given back, and no task would ever start again, without an error. The supervisor of the scheduler starts
-    it and its workers anew, and it takes up the tasks that waited.
+    `sync` ends the scheduler if no worker takes a task. One idle worker holds the lock of the common queue.
+    If this worker is killed, for example for lack of memory, the lock is never released, and no task would
+    start again. The supervisor then restarts the scheduler and its workers, and the waiting tasks run.
     """
 
     _waiting_since: float | None = None
@@ -56,12 +54,12 @@ class PreloadedLocalExecutor(LocalExecutor):
         self._parts: Counter[WorkloadKey] = Counter()
 
     def start(self) -> None:
-        """Preload, then start the workers."""
+        """Preload modules and start the workers."""
         preload()
         super().start()
 
     def _process_workloads(self, workload_list: Sequence[ExecutorWorkload]) -> None:
-        """Give out tasks, and hold a slot for each."""
+        """Send tasks to the workers and reserve a slot for each."""
         keys = [workload.key for workload in workload_list]
         self.running.update(keys)
         self._parts.update(keys)
@@ -70,7 +68,7 @@ class PreloadedLocalExecutor(LocalExecutor):
     def change_state(
         self, key: WorkloadKey, state: WorkloadState, info: Any = None, remove_running: bool = True
     ) -> None:
-        """Record the state of a task; its slot is free once all its parts have ended or one has failed."""
+        """Record the state of a task. Its slot is released when all of its parts have ended or one failed."""
         if state == TaskInstanceState.SUCCESS and self._parts[key] > 1:
             self._parts[key] -= 1
             remove_running = False
@@ -79,14 +77,17 @@ class PreloadedLocalExecutor(LocalExecutor):
         super().change_state(key, state, info, remove_running)
 
     def revoke_task(self, *, ti: TaskInstance) -> None:
-        """Free the slot of a task that never started, its worker killed; the API refuses a late start."""
+        """Release the slot of a task that never started, because its worker was killed.
+
+        The API server rejects a late start of the task.
+        """
         self.queued_tasks.pop(ti.key, None)
         self.running.discard(ti.key)
         del self._parts[ti.key]
 
     def sync(self) -> None:
-        """Read results, replace dead workers, and check that the queue moves."""
-        # A worker says so when it takes a task, and again at its end.
+        """Read results, replace dead workers, and check that the queue makes progress."""
+        # A worker sends a result when it takes a task and when the task ends.
         moved = not self.result_queue.empty()
         super().sync()
         if moved or self.activity_queue.empty():
@@ -94,6 +95,6 @@ class PreloadedLocalExecutor(LocalExecutor):
         elif self._waiting_since is None:
             self._waiting_since = time.monotonic()
         elif time.monotonic() - self._waiting_since > STUCK_S:
-            self.log.critical("no worker has taken a task for %.0f s: the scheduler ends", STUCK_S)
-            # An orderly end would wait for the workers.
+            self.log.critical("no worker took a task for %.0f s; ending the scheduler", STUCK_S)
+            # A regular shutdown would wait for the workers.
             os._exit(1)

@@ -1,4 +1,4 @@
-"""The outcome of a run's GP tasks for the tasks after them: GP's result, or the reason why it is missing."""
+"""The outcome of a run's GP tasks for later tasks: GP's result, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 
 OUTCOME_KEY = "gp_outcome"
-"""XCom of a GP task that failed or did not ask: the GpOutcome with the reason why there is no result."""
+"""Key of the XCom with the GpOutcome of a GP task without a result, which contains the reason."""
 
 
 class GpNotReached(AirflowException):
-    """GP cannot be reached now: the task is tried again."""
+    """GP is unreachable; the task is retried."""
 
     progress = "not reached"
 
 
 class GpTaskFailed(AirflowFailException):
-    """A GP task ends for good.
+    """A GP task failed and is not retried.
 
-    :param progress: how far GP's analysis came, a word of ``GpProgress``.
+    :param progress: progress of GP's analysis, a value of ``GpProgress``.
     """
 
     def __init__(self, reason: str, progress: str = "failed") -> None:
@@ -39,7 +39,7 @@ class GpTaskFailed(AirflowFailException):
 
 @contextmanager
 def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
-    """Push the start and end times of a GP task and, if it fails, the reason why it has no result."""
+    """Push the start and end times of a GP task and, after a failure, the reason."""
     ti = context["ti"]
     started = datetime.now(UTC).isoformat()
     if resumed:
@@ -54,7 +54,7 @@ def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
 
 
 def leave_reason(context: Context, reason: str, progress: GpProgress | str) -> None:
-    """Push the reason why there is no result, and how far the analysis came, as the task's outcome."""
+    """Push the reason for a missing result and the progress of the analysis as the outcome of the task."""
     from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 
     outcome = GpOutcome(available=False, progress=GpProgress(progress), reason=reason)
@@ -62,9 +62,9 @@ def leave_reason(context: Context, reason: str, progress: GpProgress | str) -> N
 
 
 def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOutcome:
-    """Return the outcome of this run's GP tasks, for a task that runs whether they succeeded or failed.
+    """Return the outcome of this run's GP tasks, whether they succeeded or failed.
 
-    :param tasks: the sensor's task id, then the operator's.
+    :param tasks: task ids of the sensor and of the operator.
     """
     from mxtvhf.crosscheck.model import GpOutcome
 
@@ -76,4 +76,4 @@ def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOu
         if states.get(task) == "failed" and (left := ti.xcom_pull(task_ids=task, key=OUTCOME_KEY)):
             return GpOutcome.model_validate(left)
     found = ", ".join(f"{task} {states.get(task)}" for task in tasks)
-    return GpOutcome(available=False, reason=f"the GP tasks of this run left no reason ({found})")
+    return GpOutcome(available=False, reason=f"the GP tasks of this run recorded no reason ({found})")

@@ -16,42 +16,42 @@ PREFIX = "/mxtvhf"
 
 
 def web_address(path: str) -> str | None:
-    """Return the address of one of our pages; None where the web server's address is not configured."""
+    """Return the address of one of our pages; None if the address of the web server is not configured."""
     base = str(airflow_configuration.get("api", "base_url", fallback="")).rstrip("/")
     return f"{base}{PREFIX}{path}" if base else None
 
 
 def desk_url(burst_id: str, run_id: str) -> str | None:
-    """Return the address of a run on the desk; None as for `web_address`."""
+    """Return the address of a run on the desk; None if the address of the web server is not configured."""
     return web_address(f"/desk/{burst_id}?{urlencode({'run': run_id})}")
 
 
 class ReportLink(BaseOperatorLink):
-    """The button "Report" on the tasks that make one."""
+    """The button "Report" of tasks that write a report."""
 
     name = "Report"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the report page of the task's run, preliminary or final as the task makes it."""
+        """Return the address of the report page written by the task, preliminary or final."""
         page = getattr(operator, "report_page", "report.html")
         return f"{PREFIX}/runs/{quote(ti_key.run_id, safe='')}/{page}"
 
 
 class DeskLink(BaseOperatorLink):
-    """The button "Desk" on the tasks that the Burst Advocate follows."""
+    """The button "Desk" of tasks that the Burst Advocate follows."""
 
     name = "Desk"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the page of the task's run on the Burst Advocate's desk."""
+        """Return the address of the task's run on the Burst Advocate's desk."""
         return f"{PREFIX}/desk/runs/{quote(ti_key.run_id, safe='')}"
 
 
 class ComparisonLink(BaseOperatorLink):
-    """The button "Comparison" on the tasks that compare replays with their originals."""
+    """The button "Comparison" of tasks that compare replays with the original runs."""
 
     name = "Comparison"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the table of all comparisons of the task's run."""
+        """Return the address of the comparison table of the task's run."""
         return f"{PREFIX}/replays/{quote(ti_key.run_id, safe='')}"

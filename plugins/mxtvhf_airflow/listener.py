@@ -1,12 +1,11 @@
-"""Airflow's listener: each change of a run or a step becomes a message in the outbox.
+"""Airflow listener that queues a message in the outbox for each state change of a run or a step.
 
-Airflow 3.3 calls the hooks of a step in the step's own process, those of a run in the scheduler, and both in
-the API server when a person sets a state by hand. It calls none for a step that the scheduler skips because
-an earlier one was skipped or failed, and a process that is killed says nothing more; the run's last message
-comes in any case.
+Airflow 3.3 calls the hooks of a step in the process of the step and the hooks of a run in the scheduler. If a
+user sets a state, it calls both in the API server. It calls no hook for a step that the scheduler skips
+because of an earlier step, and none for a killed process. The last message of a run is always sent.
 
-Nothing here may fail or slow a run: a message is one small file, no network is used, and every error ends in
-the log.
+Hooks must not fail or delay a run. A message is therefore one small file, no hook uses the network, and all
+errors are only logged.
 """
 
 from __future__ import annotations
@@ -44,27 +43,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_NOTE = 500
-"""Longest note on a run, characters; Airflow holds 1000."""
+"""Longest note on a run, characters; Airflow's limit is 1000."""
 REPORTS = {"preliminary_report": "preliminary/", "update_BA": ""}
-"""Tasks that write a report -> the folder of the report below the run's products."""
+"""Folder of the report below the products of the run, by the task that writes it."""
 
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun) -> None:
-    """Queue a message: the run started."""
+    """Queue the message that the run started."""
     _tell_run(dag_run, "started")
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun) -> None:
-    """Queue a message: the run succeeded; note its result on the run."""
+    """Queue the message that the run succeeded, and write its result as a note on the run."""
     _tell_run(dag_run, "succeeded")
     _note(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Queue a message: the run failed; note its result on the run, and have people notified."""
+    """Queue the message that the run failed, write its result as a note, and notify people."""
     _tell_run(dag_run, "failed", msg)
     _note(dag_run)
     _notify_of_failure(dag_run)
@@ -72,13 +71,13 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 @hookimpl
 def on_task_instance_running(task_instance: AnyTaskInstance) -> None:
-    """Queue a message: the step started, or resumed after it was deferred."""
+    """Queue the message that the step started or resumed after it was deferred."""
     _tell_step(task_instance, "started")
 
 
 @hookimpl
 def on_task_instance_success(task_instance: AnyTaskInstance) -> None:
-    """Queue a message: the step succeeded; and one with the report that it wrote."""
+    """Queue the message that the step succeeded, and one about the report that it wrote."""
     _tell_step(task_instance, "succeeded")
     if task_instance.task_id in REPORTS:
         _tell_report(task_instance)
@@ -86,31 +85,31 @@ def on_task_instance_success(task_instance: AnyTaskInstance) -> None:
 
 @hookimpl
 def on_task_instance_failed(task_instance: AnyTaskInstance, error: str | BaseException | None) -> None:
-    """Queue a message: a try of the step failed, and whether it is retried."""
+    """Queue the message that a try of the step failed or is being retried."""
     _tell_step(task_instance, "retrying" if task_instance.state == "up_for_retry" else "failed", error)
 
 
 @hookimpl
 def on_task_instance_skipped(task_instance: AnyTaskInstance) -> None:
-    """Queue a message: the step was skipped."""
+    """Queue the message that the step was skipped."""
     _tell_step(task_instance, "skipped")
 
 
 def _note(run: DagRun) -> None:
-    """Write the headline of the run's report, or why there is none, on the run: Airflow's grid shows it.
+    """Write the headline of the report, or the reason for its absence, as a note for Airflow's grid.
 
-    A note that somebody else wrote stays.
+    An existing note is kept.
     """
     try:
         if run.dag_id in RUN_DAG_IDS and not run.note and (text := _result(run)):
             run.note = text
     except Exception:
-        # Whatever it is, the run is worth more than a note on it.
-        log.exception("run %s: it has no note", run.run_id)
+        # An error in the note must not affect the run.
+        log.exception("run %s: note not written", run.run_id)
 
 
 def _notify_of_failure(run: DagRun) -> None:
-    """Keep the event that people are notified of; a replay wakes nobody."""
+    """Record the failure for the notifier. Replays notify nobody."""
     try:
         about = _about(run, run.conf)
         if run.dag_id not in RUN_DAG_IDS or not settings().notification or about["is_replay"]:
@@ -130,12 +129,12 @@ def _notify_of_failure(run: DagRun) -> None:
         )
         Ledger(settings().notifications).raise_occurrence(occurrence)
     except Exception:
-        # Whatever it is, the run is worth more than a notification of it.
-        log.exception("run %s: nobody is notified of its failure", run.run_id)
+        # An error in the notification must not affect the run.
+        log.exception("run %s: failure not recorded for notification", run.run_id)
 
 
 def _result(run: DagRun) -> str | None:
-    """Return the headline of the run's report, else what its steps left as their reasons."""
+    """Return the headline of the run's report, or else the reasons recorded by its steps."""
     summary = report_summary(settings().products, run.run_id)
     if summary is not None:
         return summary.headline
@@ -186,17 +185,17 @@ def _tell_report(step: AnyTaskInstance) -> None:
 
 @contextmanager
 def _outbox_for(it: DagRun | AnyTaskInstance) -> Iterator[Outbox | None]:
-    """Give the outbox for a run or step of ours, None where nothing is to be told; log what goes wrong."""
+    """Yield the outbox for one of our runs or steps, or None if no message is needed, and log errors."""
     try:
         wanted = it.dag_id in RUN_DAG_IDS and settings().nats_url
         yield Outbox(settings().outbox) if wanted else None
     except Exception:
-        # Whatever it is, the run is worth more than a message about it.
-        log.exception("run %s: a message is lost", it.run_id)
+        # An error in a message must not affect the run.
+        log.exception("run %s: message not queued", it.run_id)
 
 
 def _about(it: DagRun | AnyTaskInstance, conf: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what every message says of its run."""
+    """Return the fields about the run that all messages have."""
     given = conf or {}
     burst_id = str(given.get("burst_id"))
     return {

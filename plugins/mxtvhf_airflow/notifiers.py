@@ -1,7 +1,7 @@
-"""Airflow's notifier of a question to the Burst Advocate.
+"""Airflow notifier for a question to the Burst Advocate.
 
-It sends nothing itself: it keeps the event in the ledger of notifications, and the listener's notifier sends,
-repeats and escalates it. So a channel that hangs delays no task.
+It only records the event in the ledger of notifications. The notifier of the listener sends, repeats and
+escalates it, so that a slow channel never delays a task.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class DecisionNotifier(BaseNotifier):
-    """Notifies people that a decision about a run is wanted; called when the question was put."""
+    """Records that a decision about a run is needed. Airflow calls it when the question is asked."""
 
     def notify(self, context: Context) -> None:
-        """Keep the event; a fault of it is logged, since the question is worth more than the notification."""
+        """Record the event. An error is only logged, because it must not affect the question."""
         settings = read_settings()
         if settings.notification is None:
             return
@@ -35,4 +35,4 @@ class DecisionNotifier(BaseNotifier):
             occurrence = decision_wanted(report, desk=settings.desk, now=datetime.now(UTC))
             Ledger(settings.notifications).raise_occurrence(occurrence)
         except Exception:
-            self.log.exception("run %s: nobody is notified of the question", run.run_id)
+            self.log.exception("run %s: question not recorded for notification", run.run_id)

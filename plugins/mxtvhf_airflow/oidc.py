@@ -1,4 +1,4 @@
-"""The client with which Flask AppBuilder asks an OpenID Connect provider of a private authority."""
+"""OpenID Connect client of Flask AppBuilder for providers with a private certificate authority."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from authlib.integrations.requests_client import OAuth2Session
 
 
 class OidcSession(OAuth2Session):  # type: ignore[misc]  # authlib is not annotated
-    """Judges the provider by the authority that it was given, whatever the environment says.
+    """Session that verifies the provider with the configured authority, regardless of the environment.
 
-    Of a session, requests lets ``REQUESTS_CA_BUNDLE`` go before ``verify``; of a request it does not.
+    In requests, ``REQUESTS_CA_BUNDLE`` overrides ``verify`` of a session but not ``verify`` of a request.
     """
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Send a request."""
+        """Send a request with the configured ``verify``."""
         kwargs.setdefault("verify", self.verify)
         return super().request(method, url, *args, **kwargs)
 
 
 class OidcApp(FlaskOAuth2App):  # type: ignore[misc]
-    """authlib's part of a Flask application, with this client."""
+    """Authlib client of a Flask application that uses `OidcSession`."""
 
     client_cls = OidcSession

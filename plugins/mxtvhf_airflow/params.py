@@ -1,4 +1,4 @@
-"""The parameters of runs as Airflow's ``Param``: the trigger forms, and the check of every dagRun."""
+"""The parameters of runs as Airflow's ``Param``, used by trigger forms and to validate every DAG run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _param(name: str, field: dict[str, Any]) -> Param:
     if examples := field.pop("examples", None):
         description += f", e.g. {examples[0]}"
     if options := field.pop("anyOf", None):
-        # Optional text: the form shows one field that may stay empty.
+        # Optional text: the form shows one field that may be empty.
         first = dict(options[0])
         field = {**field, **first, "type": [first["type"], "null"]}
     if name in LONG_TEXT:

@@ -1,8 +1,9 @@
-"""Load and compute, before worker processes are forked, all that tasks need.
+"""Preloading of modules and data that tasks need, before worker processes are forked.
 
-LocalExecutor forks its workers from the scheduler, Celery its pool from the worker, and both a process for
-each task. What the first process has loaded is present in all of them; otherwise every task imports numpy,
-astropy and scipy again (about 2 s on 2 cores), and reads the packet layout, the leap seconds and the fonts.
+LocalExecutor forks its workers from the scheduler, Celery forks its pool from the worker, and both fork a
+process for each task. Modules and data loaded by the first process are present in all of them. Without
+preloading every task imports numpy, astropy and scipy again (about 2 s on 2 cores) and reads the packet
+layout, the leap seconds and the fonts.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ MODULES = (
 
 
 def preload() -> None:
-    """Load all that tasks need, and use it once.
+    """Load all modules and data that tasks need, and use them once.
 
-    A failure is logged and does no harm: each task then loads what is missing by itself, only later.
+    A failure is only logged, because each task then loads what is missing itself.
     """
     began = time.monotonic()
     try:
@@ -45,16 +46,16 @@ def preload() -> None:
         process_burst_once()
         make_client()
     except Exception:
-        # Whatever it is, tasks that start slowly are better than none.
+        # An error here must not stop the process, because tasks work without preloading.
         log.exception("preloading failed; tasks start more slowly")
     else:
-        log.info("preloaded what tasks need in %.1f s", time.monotonic() - began)
+        log.info("preloaded modules and data in %.1f s", time.monotonic() - began)
 
 
 def load_plugins() -> None:
-    """Load the listener, and with it the plugin and its pages; otherwise each task's process loads them.
+    """Load the listener together with the plugin and its pages, so that tasks need not load them.
 
-    Creating the web application takes 40 ms, a third of the time of a no-op task.
+    The creation of the web application takes 40 ms, a third of the time of a no-op task.
     """
     from airflow.sdk.listener import get_listener_manager
 
@@ -62,10 +63,9 @@ def load_plugins() -> None:
 
 
 def make_client() -> None:
-    """Create the client with which a task's supervisor talks to the API server.
+    """Create a client of the API server once, so that task supervisors need not read the certificates.
 
-    Reading the system's certificates takes four fifths of a supervisor's time; without this call the first
-    supervisor of each worker reads them.
+    Reading the system's certificates takes four fifths of the time of a supervisor.
     """
     from airflow.sdk.api.client import Client
 
@@ -73,7 +73,7 @@ def make_client() -> None:
 
 
 def process_burst_once() -> None:
-    """Run all steps on a simulated burst, so that everything loaded or computed at first use is present."""
+    """Run all steps on a simulated burst, so that everything loaded at first use is present."""
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.settings import read_settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario

@@ -1,4 +1,4 @@
-"""The run of a task: parameters, folders and results of earlier tasks, read once from Airflow's context."""
+"""The run of a task: its parameters, folders and results of earlier tasks, read from Airflow's context."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
 
 
 TIMING_KEY = "timing"
-"""Key of the start and end times of a step, ISO 8601 UTC. They are part of its result, since each XCom read
-costs a request; the GP tasks, whose results have another form or are missing, push an XCom of this key."""
+"""Key of the start and end times of a step, ISO 8601 UTC. They are part of its result, because each XCom
+needs a request. The GP tasks, whose results have another form or are missing, push an XCom with this key."""
 
 GP_TASKS = ("wait_mxt_gp", "start_mxt_gp_pipeline")
 
 REASON_KEY = "reason"
-"""XCom of a step that failed or was skipped: the reason, in one line."""
+"""Key of the XCom with the reason of a failed or skipped step in one line."""
 
 LONGEST_REASON = 500
-"""Longest reason, characters; the task log has the whole text."""
+"""Longest reason, characters; the task log contains the whole text."""
 
 M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """A run of an alert as seen by one of its tasks."""
+    """The run of an alert, used by one of its tasks."""
 
     run_id: str
     dag_id: str
@@ -62,16 +62,16 @@ class RunContext:
     settings: Settings
     context: Context
     _results: dict[str, Any] = field(default_factory=dict, repr=False)
-    """Results read already: each XCom is requested once."""
+    """Cache of results, so that each XCom is requested once."""
 
     @property
     def burst_id(self) -> str:
-        """The burst of the run."""
+        """Return the burst id of the run."""
         return self.conf.burst_id
 
     @property
     def out(self) -> Path:
-        """The run's product folder."""
+        """Return the product folder of the run."""
         return product_folder(self.settings.products, self.burst_id, self.run_id)
 
     @property
@@ -80,7 +80,7 @@ class RunContext:
         return kind_of_run(self.run_id, self.dag_id) is RunKind.REPLAY
 
     def catalogues(self) -> CatalogueStore:
-        """Return the installation's catalogues."""
+        """Return the catalogues of the installation."""
         from mxtvhf.catalogues.store import CatalogueStore
 
         return CatalogueStore(self.settings.catalogues)
@@ -110,7 +110,7 @@ class RunContext:
         return self._pull("photons_extraction", Extraction)
 
     def event_product(self) -> EventProduct | None:
-        """Return the result of ``fits_feed``; None where no photon can be placed on the sky."""
+        """Return the result of ``fits_feed``; None if no photon can be placed on the sky."""
         from mxtvhf.workflow.steps.fits_feed import EventProduct
 
         if self.extraction().unplaced is not None:
@@ -140,7 +140,7 @@ class RunContext:
         return self._pull("crosscheck_positions", CrossCheck)
 
     def timeline(self) -> list[TimelineEntry]:
-        """Return when the run was created and when the steps that have finished began and ended."""
+        """Return the creation time of the run and the start and end times of its finished steps."""
         entries = [TimelineEntry(name="run_created", time=self.created)]
         for task_id in sorted(self._states):
             if (timing := self._timing(task_id)) is not None:
@@ -151,7 +151,7 @@ class RunContext:
         return entries
 
     def _timing(self, task_id: str) -> Any:
-        """Return when a step began and ended; None if not recorded."""
+        """Return the start and end times of a step; None if they were not recorded."""
         state = self._states[task_id]
         if task_id in GP_TASKS:
             ended = state in ("success", "failed")
@@ -174,7 +174,7 @@ class RunContext:
     def _pull(self, task_id: str, model: type[M]) -> M:
         result = self._result(task_id)
         if result is None:
-            raise Failure(f"{task_id} gave no result to go on with")
+            raise Failure(f"task {task_id} returned no result; see its log")
         return model.model_validate({key: value for key, value in result.items() if key != TIMING_KEY})
 
     def _result(self, task_id: str) -> Any:
@@ -186,7 +186,7 @@ class RunContext:
 def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:
     """Return the states of other tasks of this run.
 
-    An XCom alone does not tell: that of an earlier attempt stays when a cleared task is not run again.
+    An XCom alone is not sufficient, because the XCom of an earlier try remains after a task was cleared.
     """
     ti: Any = context["ti"]
     found = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(task_ids), run_ids=[ti.run_id])
@@ -199,7 +199,7 @@ def run_of(context: Context) -> RunContext:
     Raises
     ------
     InvalidInput
-        The run's parameters are not a ``RunConf``; the message names the field.
+        The parameters of the run are invalid. The message names the field.
     """
     dag_run = context["dag_run"]
     return RunContext(
@@ -213,17 +213,17 @@ def run_of(context: Context) -> RunContext:
 
 
 def run_conf(params: Any) -> RunConf:
-    """Check the parameters of a run."""
+    """Return the validated parameters of a run."""
     return checked_params(RunConf, params)
 
 
 def checked_params(model: type[M], params: Any) -> M:
-    """Check the parameters of a run of any of our DAGs.
+    """Return the validated parameters of a run of any of our DAGs.
 
     Raises
     ------
     InvalidInput
-        They are not the model's; the message names the fields.
+        The parameters are invalid. The message names the fields.
     """
     from pydantic import ValidationError
 
@@ -236,7 +236,7 @@ def checked_params(model: type[M], params: Any) -> M:
 
 @contextmanager
 def reason_kept(context: Context) -> Iterator[None]:
-    """Push the message of an error as the task's reason."""
+    """Push the message of an error as the reason of the task."""
     try:
         yield
     except MxtVhfError as error:
@@ -248,8 +248,8 @@ def reason_kept(context: Context) -> Iterator[None]:
 def airflow_errors(context: Context, log: Logger) -> Iterator[None]:
     """Log our errors in one line, push the line as an XCom, and convert them to Airflow's exceptions.
 
-    ``NothingToDo`` skips the task and those after it, ``Retriable`` fails it so that it is retried, other
-    errors fail it without a retry.
+    ``NothingToDo`` skips the task and later ones. ``Retriable`` fails the task with a retry, and other errors
+    fail it without a retry.
     """
     try:
         with reason_kept(context):

@@ -1,4 +1,4 @@
-"""What a step hands on: its result as XCom can carry it."""
+"""Conversion of the result of a step to an XCom."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 from mxtvhf.models.base import Model
 
 FIRST_TOO_LARGE = 2.0**63
-"""PostgreSQL gives a large float back as a whole number, and MessagePack has none of more than 64 bits."""
+"""PostgreSQL returns a large float as an integer, and MessagePack has no integers of more than 64 bits."""
 
 
 def xcom_of(result: Model) -> dict[str, Any]:
-    """Return a result as an XCom, from which its model reads the same values again."""
+    """Return a result as an XCom from which its model reads the same values."""
     return {name: _carried(value) for name, value in result.model_dump(mode="json").items()}
 
 
 def _carried(value: Any) -> Any:
-    """Return the value with numbers that are too large as text."""
+    """Return the value with too large numbers replaced by text."""
     if isinstance(value, dict):
         return {name: _carried(item) for name, item in value.items()}
     if isinstance(value, list):

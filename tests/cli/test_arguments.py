@@ -1,4 +1,4 @@
-"""The kinds of arguments: angles, moments, files."""
+"""Parsers of arguments: angles, times and files."""
 
 import math
 import os
@@ -61,7 +61,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("read", "text"), [(read, text) for read, texts in WRONG.items() for text in texts])
-def test_what_is_no_such_angle_is_refused(read, text):
+def test_an_invalid_angle_is_rejected(read, text):
     with pytest.raises(ValueError, match="expected"):
         read(text)
 
@@ -81,7 +81,7 @@ def test_a_moment_is_in_utc(text, expected):
 
 
 @pytest.mark.parametrize("text", ["2026", "now", "0001-01-01", "9999-12-31", "2026-02-30", ""])
-def test_what_is_no_moment_is_refused(text):
+def test_an_invalid_time_is_rejected(text):
     with pytest.raises(ValueError, match="expected"):
         utc_moment(text)
 
@@ -94,7 +94,7 @@ def test_a_day_has_no_time():
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "x", "1e300"])
 def test_seconds_are_finite(text):
-    with pytest.raises(ValueError, match="expected seconds"):
+    with pytest.raises(ValueError, match="expected 0 to"):
         seconds(text)
 
 
@@ -137,7 +137,7 @@ def test_swapped_files_of_a_burst_are_recognised(tmp_path):
     notice.write_bytes(b'\xef\xbb\xbf\n<?xml version="1.0"?><a/>')
     packets.write_bytes(b"\x0c\x01")
     check_order(notice, packets)
-    with pytest.raises(InvalidInput, match=r"/alert\.xml: is a notice, packets\.bin is not: .* first"):
+    with pytest.raises(InvalidInput, match=r"/alert\.xml: is a notice, but packets\.bin is not; .* first"):
         check_order(packets, notice)
     with pytest.raises(InvalidInput, match="expected VHF packets"):
         check_order(notice, notice)
@@ -145,7 +145,7 @@ def test_swapped_files_of_a_burst_are_recognised(tmp_path):
 
 def test_a_checkout_has_dags_and_plugins(tmp_path):
     assert checkout(PROJECT) == PROJECT
-    with pytest.raises(InvalidInput, match="no folder dags; expected a checkout"):
+    with pytest.raises(InvalidInput, match="the folder dags is missing; expected a checkout"):
         checkout(tmp_path)
 
 
@@ -155,6 +155,6 @@ def test_a_simulated_source_is_read():
 
 
 @pytest.mark.parametrize("text", ["155.6,-21.1", "155.6 -21.1 150", "155.6,-98,150", "x,1,2", "1,2,many"])
-def test_a_simulated_source_that_is_not_one_is_named(text):
+def test_an_invalid_simulated_source_is_named(text):
     with pytest.raises(InvalidInput, match=f"--source '{text}': "):
         field_source(text)

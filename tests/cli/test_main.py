@@ -121,7 +121,7 @@ def test_an_unreadable_alert_is_kept_in_quarantine(burst, tmp_path):
     assert note.with_suffix(".bin").read_bytes() == b"<junk"
 
 
-def test_nothing_to_do_is_no_error(burst, tmp_path):
+def test_nothing_to_do_is_not_an_error(burst, tmp_path):
     retraction = tmp_path / "retraction.xml"
     text = (burst / "alert.xml").read_text()
     retraction.write_text(text.replace('name="Packet_Type" value="209"', 'name="Packet_Type" value="219"'))
@@ -163,7 +163,7 @@ def test_an_own_calibration_is_used_and_named_in_the_report(burst, exchange, tmp
     assert report["calibration"]["alignment"] == "900-own"
     assert report["calibration"].keys() >= default_calibration().versions().keys()
     assert report["localisation"]["position"]["r90_sys_arcsec"] == 60.0
-    (warning,) = (text for text in report["warnings"] if text.startswith("Assumed calibration"))
+    (warning,) = (text for text in report["warnings"] if text.startswith("Placeholder calibration"))
     assert "psf" in warning
     assert "alignment" not in warning
 
@@ -207,7 +207,7 @@ def shell(line, **environment):
 
 
 @pytest.mark.parametrize("words", ["catalogue list", "calibration", "--help", "--version"])
-def test_a_reader_that_has_seen_enough_is_no_error(words):
+def test_a_closed_pipe_is_not_an_error(words):
     done = shell(f"$MXTVHF {words} | true; exit ${{PIPESTATUS[0]}}")
     assert (done.returncode, done.stderr) in [(1, ""), (0, "")]
 
@@ -244,7 +244,7 @@ def test_ctrl_c_while_python_imports_is_one_line(tmp_path):
     assert (done.returncode, done.stderr) == (130, "mxtvhf: interrupted\n")
 
 
-def test_a_terminal_need_not_know_utf8(tmp_path):
+def test_output_works_on_a_terminal_without_utf8(tmp_path):
     table = tmp_path / "a.csv"
     table.write_text("name,ra,dec,r90\nS1,10.5,-20.25,1\n")
     line = f"$MXTVHF catalogue add {table} --name trial --reference été && $MXTVHF catalogue list"
@@ -261,7 +261,7 @@ def test_a_working_folder_that_was_removed_is_one_line(tmp_path):
         assert "working folder" in done.stderr
 
 
-def test_a_folder_in_which_nothing_can_be_made_is_one_line(burst):
+def test_an_unwritable_folder_is_one_line(burst):
     for words in (
         ("simulate", "--burst", BURST, "--counts", 10, "--out", "/proc/nowhere"),
         ("process", burst / "alert.xml", burst / "packets.bin", "--out", "/proc/nowhere"),
@@ -281,7 +281,7 @@ def test_an_error_of_the_program_itself_keeps_its_traceback_in_a_file(monkeypatc
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     (file,) = tmp_path.glob("mxtvhf-*.txt")
-    assert line == f"mxtvhf: internal error, please report it with {file}: KeyError: 'x\\ny'"
+    assert line == f"mxtvhf: internal error: KeyError: 'x\\ny'; please report it with {file}"
     assert "Traceback" in file.read_text()
 
 
@@ -290,7 +290,7 @@ def test_the_names_of_commands_are_completed():
     assert shell("$MXTVHF", **environment).stdout.split() == ["localise", "log-queue"]
 
 
-def test_help_shows_what_commands_are_for():
+def test_help_groups_commands_by_purpose():
     shown = mxtvhf("--help").stdout
     assert [panel for panel in ("Analyse files", "Run in Airflow", "Operate") if panel not in shown] == []
 

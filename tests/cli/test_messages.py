@@ -1,4 +1,4 @@
-"""The messages in a terminal: `mxtvhf log-queue`."""
+"""Messages in a terminal with `mxtvhf log-queue`."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ def test_log_queue_has_colours_on_a_terminal(tmp_path, nats_server):
 
 
 @pytest.mark.service
-def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):
+def test_log_queue_follows_until_ctrl_c(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     arguments, environment = command(nats_server.url)
 
@@ -95,11 +95,11 @@ def test_log_queue_follows_and_ends_well_at_ctrl_c(tmp_path, nats_server):
         ("", (), 2, "no NATS server is configured"),
         ("down", (), 1, "no connection to NATS"),
         ("http://localhost", (), 2, "no NATS URL"),
-        ("nats://localhost", ("--burst", "*"), 2, "no burst id"),
+        ("nats://localhost", ("--burst", "*"), 2, "invalid burst id"),
         ("nats://localhost", ("--since", "yesterday"), 2, "--since"),
     ],
 )
-def test_log_queue_says_in_one_line_why_it_cannot(url, arguments, status, reason):
+def test_errors_of_log_queue_are_one_line(url, arguments, status, reason):
     if url == "down":
         url = f"nats://127.0.0.1:{free_port()}"
     done = mxtvhf("log-queue", *arguments, MXTVHF_NATS_URL=url)
@@ -119,7 +119,7 @@ def test_since_reads_a_span(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-1m", "1w", "٣m", "10m ", "999999d"])
-def test_since_refuses_another_text(text):
+def test_since_rejects_other_texts(text):
     with pytest.raises(InvalidInput, match="--since"):
         since_when(text, NOW)
 

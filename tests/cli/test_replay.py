@@ -1,4 +1,4 @@
-"""``mxtvhf replay``: its exit status, with an Airflow that answers as told."""
+"""The exit status of ``mxtvhf replay``, with given answers of Airflow."""
 
 import json
 
@@ -12,7 +12,7 @@ BURST, OTHER = "sb26030704", "sb26051102"
 
 
 class Airflow:
-    """Ends every run at once; what was compared is given."""
+    """Ends every run at once with given comparisons."""
 
     def __init__(self, *outcomes):
         self.found = [
@@ -48,7 +48,7 @@ class Airflow:
         ([Outcome.EQUAL], [BURST, OTHER], 2, f"not replayed: {OTHER}"),
     ],
 )
-def test_the_status_tells_what_came_of_it(monkeypatch, outcomes, arguments, status, words):
+def test_the_exit_status_of_a_replay(monkeypatch, outcomes, arguments, status, words):
     monkeypatch.setattr(replay, "POLL_S", 0.0)
     monkeypatch.setattr(replay, "airflow", lambda: Airflow(*outcomes))
     done = mxtvhf("replay", *arguments, "--json")
@@ -73,7 +73,7 @@ def test_the_status_tells_what_came_of_it(monkeypatch, outcomes, arguments, stat
         ),
     ],
 )
-def test_a_request_without_sense_starts_nothing(monkeypatch, arguments, words):
+def test_an_invalid_request_starts_nothing(monkeypatch, arguments, words):
     api = Airflow()
     monkeypatch.setattr(replay, "airflow", lambda: api)
     done = mxtvhf("replay", *arguments)

@@ -1,4 +1,4 @@
-"""``mxtvhf info`` and ``start`` where there is no Airflow."""
+"""``mxtvhf info`` and ``start`` without Airflow."""
 
 import json
 
@@ -10,7 +10,7 @@ from mxtvhf.errors import Failure
 from support.commands import mxtvhf
 
 
-def test_what_lies_in_the_state_folder_is_shown_without_airflow(tmp_path):
+def test_data_of_the_state_folder_are_shown_without_airflow(tmp_path):
     Archive(tmp_path / "archive").quarantine(b"junk", name="inbox junk\udce9.xml", reason="not XML")
     done = mxtvhf("info", "--quarantine", MXTVHF_STATE=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -28,7 +28,7 @@ def test_without_a_state_folder_airflow_is_asked(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["sb26030704/../x", "a b", "\udce9", "x" * 300, "sb1\n"])
-def test_what_is_no_id_is_refused_before_airflow_is_asked(tmp_path, what):
+def test_an_invalid_id_is_rejected_without_airflow(tmp_path, what):
     (tmp_path / "word").write_text("word")
     done = mxtvhf("info", what, MXTVHF_STATE=tmp_path, MXTVHF_AIRFLOW_PASSWORD_FILE=tmp_path / "word")
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""An installation as docs/how-to/deploy.md describes it, by the Docker engine that the environment names."""
+"""An installation as in docs/how-to/deploy.md on the Docker engine named by the environment."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ async def publish():
 
 asyncio.run(publish())
 """
-"""What a ground station does; runs inside a container, since NATS has no port outside of its network."""
+"""Program of a ground station; runs inside a container, because NATS has no port outside its network."""
 
 
 def docker(*arguments: object, text: str | None = None, check: bool = True) -> str:
-    """Run a command of Docker's and return what it prints; its errors become part of ours."""
+    """Run a Docker command and return its output; errors include its error output."""
     done = subprocess.run(
         ["docker", *map(str, arguments)], input=text, capture_output=True, text=True, check=False
     )
@@ -68,7 +68,7 @@ def wait_until(found: Callable[[], Any], what: str, timeout: float) -> Any:
 
 
 class Installation:
-    """The folder of a deployer: the compose file, mxtvhf.toml and the secrets; and what runs from it."""
+    """The folder of an operator with compose file, mxtvhf.toml and secrets, and its running services."""
 
     stack = "mxtvhf-test"
 
@@ -82,16 +82,16 @@ class Installation:
         self.services = sorted(self.compose["services"].keys() - {"migrate"})
 
     def make_secrets(self) -> None:
-        """Make the secrets that are missing."""
+        """Create the missing secrets."""
         subprocess.run([PROJECT / "deploy" / "make-secrets.sh", self.folder / "secrets"], check=True)
 
     def expected(self) -> dict[str, int]:
-        """Return how many containers each service has."""
+        """Return the number of containers of each service."""
         deploy = {name: self.compose["services"][name]["deploy"] for name in self.services}
         return {name: part.get("replicas", 1) for name, part in deploy.items()}
 
     def clear(self) -> None:
-        """Remove what killed tests have left, the volumes too: their database has another password."""
+        """Remove the remains of killed tests with their volumes, whose database has another password."""
         docker("swarm", "leave", "--force", check=False)
         self.run("down", "--volumes")
 
@@ -121,7 +121,7 @@ class Installation:
         return docker("exec", "-i", self.containers(service)[0], *command, **options)
 
     def run_with_secret(self, service: str, name: str, word: str) -> str:
-        """Run a service in a container of its own, with another secret than the rest."""
+        """Run a service in a separate container with another secret."""
         secrets = self.folder / "other-secrets"
         shutil.copytree(self.folder / "secrets", secrets, dirs_exist_ok=True)
         (secrets / name).write_text(word)
@@ -137,7 +137,7 @@ class Installation:
         return docker("run", "--rm", *network, *volumes, self.compose["services"][service]["image"], service)
 
     def unhealthy(self) -> dict[str, str]:
-        """Return the services that are not all healthy, and what their health checks say."""
+        """Return the unhealthy services with the output of their health checks."""
         return {name: states for name in self.services if (states := self._states(name))}
 
     def _states(self, service: str) -> str:
@@ -160,20 +160,20 @@ class Installation:
         return str(json.loads((self.folder / "secrets" / "users").read_text())["admin"])
 
     def get(self, path: str) -> requests.Response:
-        """GET as admin; the token is asked for each time, since the server may have been restarted."""
+        """Send a GET request as admin with a new token, because the server may have been restarted."""
         login = {"username": "admin", "password": self._password}
         token = requests.post(f"{URL}/auth/token", json=login, timeout=30).json()["access_token"]
         return requests.get(f"{URL}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def runs(self, burst_id: str) -> list[dict[str, Any]]:
-        """Return the runs of a burst as the REST API lists them; none while the API server is away."""
+        """Return the runs of a burst from the REST API; none while the API server is unreachable."""
         with suppress(requests.RequestException, KeyError):
             answer = self.get(f"/mxtvhf/runs?burst_id={burst_id}")
             return answer.json() if answer.ok else []
         return []
 
     def simulate(self, burst_id: str, seed: int = 7) -> tuple[str, str]:
-        """Make an alert and its packets in the listener's container; return their names there."""
+        """Simulate an alert and its packets in the listener's container and return their names."""
         folder = f"/tmp/{burst_id}"
         place = ("--ra", 83.6, "--dec", 22)
         command = ("mxtvhf", "simulate", "--burst", burst_id, *place, "--counts", 150, "--seed", seed)
@@ -181,7 +181,7 @@ class Installation:
         return f"{folder}/eclairs-wakeup.xml", f"{folder}/packets.bin"
 
     def drop_into_inbox(self, *files: str) -> None:
-        """Lay files of the listener's container into the inbox."""
+        """Put files of the listener's container into the inbox."""
         for name in files:
             short = name.removeprefix("/tmp/").replace("/", "-")
             inbox = "/var/lib/mxtvhf/inbox"
@@ -193,7 +193,7 @@ class Installation:
         self.exec("listen", "python", "-", *files, text=PUBLISH)
 
     def wait_for_report(self, burst_id: str, timeout: float = 300) -> list[dict[str, Any]]:
-        """Wait until all runs of a burst have ended, without a fault, and one of them with a position."""
+        """Wait until all runs of a burst have succeeded, at least one with a position."""
 
         def ended() -> list[dict[str, Any]]:
             runs = self.runs(burst_id)
@@ -214,7 +214,7 @@ class Installation:
         return {task["hostname"] for task in tasks if task["hostname"]}
 
     def send_signal(self, container: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the first process of a container, from the host: for the engine it is no stop."""
+        """Send a signal to the first process of a container from the host, like a crash."""
         os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", container)), number)
 
     def cpu_seconds(self, container: str) -> float:
@@ -229,7 +229,7 @@ class Installation:
 
 
 class Swarm(Installation):
-    """The same on Docker Swarm, with one node."""
+    """The same installation on Docker Swarm with one node."""
 
     def start(self) -> None:
         docker("swarm", "init", "--advertise-addr", "127.0.0.1")
@@ -238,7 +238,7 @@ class Swarm(Installation):
         self.deploy()
 
     def deploy(self) -> None:
-        """Start what does not run, and change what differs from the file."""
+        """Start missing services and update changed ones."""
         file = self.folder / "docker-compose.yaml"
         if not Path("/proc/net/ip_vs").exists():
             file = self._without_ipvs()
@@ -255,7 +255,7 @@ class Swarm(Installation):
         return file
 
     def is_complete(self, service: str) -> bool:
-        """Tell whether the newest task of a service has ended well."""
+        """Return True if the newest task of a service has succeeded."""
         states = docker("service", "ps", "--format", "{{.CurrentState}}", f"{self.stack}_{service}")
         return states.startswith("Complete")
 

@@ -1,4 +1,4 @@
-"""An installation by Docker Compose, from its start to a restore; one test builds on another."""
+"""An installation with Docker Compose from its start to a restore; each test builds on earlier ones."""
 
 import re
 import shutil
@@ -35,7 +35,7 @@ def test_every_service_is_healthy(installation):
     assert ended.startswith("Exited (0)")
 
 
-def test_an_idle_installation_costs_a_third_of_a_core_at_most(installation):
+def test_an_idle_installation_uses_at_most_a_third_of_a_core(installation):
     containers = {one: name for name in installation.services for one in installation.containers(name)}
     wait = ("run", "--rm", "--network", "none", "--entrypoint", "sleep", "mxt-vhf:0.2.0")
     docker(*wait, SETTLED_S)
@@ -59,7 +59,7 @@ def test_a_health_check_costs_little(installation, service):
     assert used <= LARGEST_CHECK_S
 
 
-def test_alerts_of_inbox_and_nats_become_reports_by_both_workers(installation):
+def test_alerts_from_inbox_and_nats_become_reports_by_both_workers(installation):
     installation.drop_into_inbox(*installation.simulate("sb26112901"))
     installation.publish(*installation.simulate("sb26112902"))
     for burst_id in ("sb26112901", "sb26112902"):
@@ -79,7 +79,7 @@ def test_the_web_interface_answers(installation):
         ("redis", "health", "ok  listener"),
         ("nats", "info", "sb26112901"),
         ("gp", "info --latency", "T0 to report"),
-        ("scheduler", "retention --dry-run", "logs of tasks: 0"),
+        ("scheduler", "retention --dry-run", "task logs: 0"),
         ("triggerer", "catalogue list", "bright-xray"),
         ("worker", "replay sb26112901 --limit 1", "1 replays"),
         ("api-server", "info --quarantine", ""),
@@ -104,22 +104,22 @@ def test_a_run_can_be_started_and_announced_inside(installation):
     assert "circular.txt" in written
 
 
-def test_a_wrong_password_ends_a_service_at_once_with_the_words_of_the_server(installation):
+def test_a_wrong_password_ends_a_service_with_the_message_of_the_server(installation):
     with pytest.raises(AssertionError) as caught:
         installation.run_with_secret("scheduler", "postgres", "wrong")
     fault = 'mxtvhf: database airflow at postgres: password authentication failed for user "airflow"'
     assert str(caught.value).strip().splitlines()[-1].endswith(fault)
 
 
-def test_a_restore_over_a_running_installation_is_refused(installation):
+def test_a_restore_over_a_running_installation_is_rejected(installation):
     installation.exec("listen", "mxtvhf", "backup", BACKUP, "--secrets")
     restore = f"mxtvhf restore {BACKUP} --overwrite 2>&1 || true"
     told = installation.exec("redis", "sh", "-c", restore)
-    assert re.search(r"at work: .*SchedulerJob.*the listener", told)
+    assert re.search(r"still running: .*SchedulerJob.*the listener", told)
 
 
 @pytest.mark.parametrize("service", KILLED)
-def test_a_killed_container_comes_back_and_its_alert_becomes_a_report(installation, service):
+def test_a_killed_container_is_restarted_and_its_alert_becomes_a_report(installation, service):
     burst_id = f"sb261128{KILLED.index(service) + 1:02d}"
     files = installation.simulate(burst_id)
     victim = installation.containers(service)[0]
@@ -130,7 +130,7 @@ def test_a_killed_container_comes_back_and_its_alert_becomes_a_report(installati
     installation.wait_until_healthy()
 
 
-def test_a_service_that_hangs_is_ended_and_started_again(installation):
+def test_a_hanging_service_is_restarted(installation):
     (listener,) = installation.containers("listen")
     inside = installation.exec("listen", "sh", "-c", "cat /tmp/mxtvhf-50000/listen.json")
     pid = re.search(r'"pid": (\d+)', inside).group(1)
@@ -161,7 +161,7 @@ def test_further_secrets_and_files_come_from_the_override_of_the_documentation(i
         assert {config["source"] for config in service["configs"]} == {"mxtvhf", "ca"}, name
 
 
-def test_secrets_that_are_there_stay(installation):
+def test_existing_secrets_are_not_changed(installation):
     secrets = installation.folder / "secrets"
     before = {path.name: path.read_bytes() for path in secrets.iterdir()}
     installation.make_secrets()

@@ -27,7 +27,7 @@ def test_it_is_small_and_its_user_is_not_root(image):
     assert found["Size"] <= LARGEST_BYTES
 
 
-def test_no_program_gives_rights_to_who_starts_it(image):
+def test_no_program_has_a_setuid_bit(image):
     assert run(image, "find", "/", "-xdev", "-type", "f", "-perm", "/6000", user="root") == ""
 
 
@@ -43,7 +43,7 @@ def test_all_python_code_is_compiled_and_readable(image):
     assert run(image, "find", "/opt", "!", "-readable") == ""
 
 
-def test_the_package_is_there_once(image):
+def test_the_package_is_installed_once(image):
     assert len(run(image, "find", "/", "-xdev", "-path", "*/mxtvhf/settings.py", user="root").split()) == 1
 
 

@@ -104,7 +104,7 @@ def test_a_retraction_is_the_state_and_can_be_submitted_too(settings, retracted)
     assert "Earlier announcements" in html
 
 
-def test_after_a_retraction_by_svom_everything_is_prepared(settings, released):
+def test_after_a_retraction_by_svom_ours_is_prepared(settings, released):
     """The page said nothing of the announcement that was out, and no retraction was drafted."""
     retraction = Retraction(ivorn=f"ivo://org.svom/fsc#{BURST}_retraction", received=NOW)
     Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
@@ -119,7 +119,7 @@ def test_after_a_retraction_by_svom_everything_is_prepared(settings, released):
     assert 'id="correct-form"' not in html
 
 
-def test_a_viewer_sees_what_is_out_and_no_buttons(settings, released):
+def test_a_viewer_sees_the_announcement_and_no_buttons(settings, released):
     viewer = Viewer(name="eve", may_decide=False)
     html = render_burst(page_of(settings, [run()]), base="/air/mxtvhf", viewer=viewer)
     section = html[html.index('id="announced"') : html.index("</section>", html.index('id="announced"'))]
@@ -128,7 +128,7 @@ def test_a_viewer_sees_what_is_out_and_no_buttons(settings, released):
         assert f'<form id="{form}"' not in section
 
 
-def test_a_correction_offers_the_positions_of_the_report_that_is_shown(settings, released, put):
+def test_a_correction_offers_the_positions_of_the_displayed_report(settings, released, put):
     put(f"{BURST}__2", written=(NOW + timedelta(hours=30000)).isoformat())
     box = page_of(settings, [run(f"{BURST}__2", minutes=2, sequence=2), run()]).announcement
     assert box.run_id == f"{BURST}__2"

@@ -53,7 +53,7 @@ def test_the_number_of_the_circular_is_recorded_and_shown(page, desk, settings):
     assert desk.answers == [(f"/air/mxtvhf/desk/{BURST}/submission", {"circular": "44454", "run": RUN})]
 
 
-def test_a_number_that_is_none_is_told_beside_the_field(page, desk):
+def test_an_invalid_number_gives_an_error_next_to_the_field(page, desk):
     problem = "body.circular: Input should be a valid integer"
     desk.status, desk.body = 422, {"detail": problem}
     page.get_by_label("GCN Circular").fill("GCN 1")
@@ -62,7 +62,7 @@ def test_a_number_that_is_none_is_told_beside_the_field(page, desk):
     expect(page.get_by_label("GCN Circular")).to_have_value("GCN 1")
 
 
-def test_a_retraction_is_asked_once_more_and_enter_retracts_nothing(page, desk):
+def test_a_retraction_is_confirmed_and_enter_retracts_nothing(page, desk):
     page.get_by_text("Retract announcement 1").click()
     page.get_by_label(RETRACTION).fill("A particle event.")
     page.get_by_role("button", name="Retract", exact=True).focus()
@@ -91,8 +91,8 @@ def test_a_retraction_without_a_reason_is_not_sent(page, desk):
     assert desk.answers == []
 
 
-def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk, settings):
-    problem = "announcement 1 was retracted already by bob, 2026-02-28 12:01:00 UTC"
+def test_the_first_author_is_named_and_nothing_is_left_to_confirm(page, desk, settings):
+    problem = "announcement 1 was already retracted by bob, 2026-02-28 12:01:00 UTC"
     desk.status, desk.body = 409, {"detail": problem}
     page.get_by_text("Correct announcement 1").click()
     page.get_by_label("Position to announce instead").select_option(index=1)
@@ -108,7 +108,7 @@ def test_who_was_first_is_named_and_nothing_is_left_to_confirm(page, desk, setti
     expect(page.get_by_label(CORRECTION)).to_have_value("Better one.")
 
 
-def test_a_reason_survives_an_update_of_the_page(page, desk, settings):
+def test_a_typed_reason_survives_a_refresh_of_the_page(page, desk, settings):
     page.get_by_text("Retract announcement 1").click()
     page.get_by_label(RETRACTION).fill("Do not lose me.")
     record_submission(settings.releases / BURST / RUN, 44454, by="bob", at=NOW)

@@ -41,7 +41,7 @@ def test_the_list_has_one_line_per_burst_and_kind_open_decisions_first(settings,
     ]
 
 
-def test_a_retracted_burst_needs_somebody_only_while_an_announcement_of_it_is_out(settings, put):
+def test_a_retracted_burst_needs_a_person_only_until_its_announcement_is_retracted(settings, put):
     put(f"{BURST}__1")
     Archive(settings.archive).mark_retracted(
         BURST, Retraction(ivorn="ivo://x/y#z", received=NOW), is_test=False
@@ -80,7 +80,7 @@ def test_a_test_without_a_report_is_a_test_by_its_alert(settings):
     assert "TEST" in html_of(settings, [by_hand])
 
 
-def test_what_could_not_be_read_is_counted():
+def test_unreadable_inputs_are_counted():
     assert "1 unreadable input" in render_list([], quarantined=1, base="")
     assert "All inputs OK" in render_list([], quarantined=0, base="")
 
@@ -115,5 +115,5 @@ def test_the_verdict_in_words(settings, put, headline, verdict, words):
     assert verdict_words(DeskFiles(settings).summary(BURST, f"{BURST}__1")) == words
 
 
-def test_the_page_tells_the_version():
+def test_the_page_shows_the_version():
     assert f"MXT-VHF {__version__}" in render_list((), quarantined=0, base="/mxtvhf")

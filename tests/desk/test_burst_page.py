@@ -38,7 +38,7 @@ def test_catalogues_that_were_not_checked_come_first_with_the_reason():
     ]
 
 
-def test_the_page_has_all_that_decides(settings, put):
+def test_the_page_has_everything_for_the_decision(settings, put):
     report = put(f"{BURST}__1")
     page = html_of(settings, [run()])
     elements = Elements(page)
@@ -122,7 +122,7 @@ def test_the_latency_of_a_run_is_that_of_its_first_report_also_after_the_final_o
     assert page_of(settings, [run()]).latency_s == before
 
 
-def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put):
+def test_the_page_runs_no_script_from_a_notice_or_a_catalogue(settings, put):
     bad = {"catalogue": HOSTILE, "checked": True, "ra_deg": 1.0, "dec_deg": 1.0, "radius_arcsec": 5.0}
     flags = [HOSTILE, '"><img src=x onerror=alert(1)>']
     report = put(f"{BURST}__1", headline=HOSTILE, verdict_reason=HOSTILE, flags=flags, catalogues=[bad])
@@ -141,7 +141,7 @@ def test_the_page_runs_nothing_that_a_notice_or_a_catalogue_brings(settings, put
     assert all(one.get("role") == "img" for one in elements.named("svg"))
 
 
-def test_a_report_of_another_version_is_led_to(settings, put):
+def test_the_page_links_to_a_report_of_another_version(settings, put):
     put(f"{BURST}__1", photons="told in another way")
     page = html_of(settings, [run()])
     assert "another version of this software" in page
@@ -173,7 +173,7 @@ def test_a_run_without_a_report_says_why(settings, state, words):
     assert words in html_of(settings, [shown], shown)
 
 
-def test_a_burst_that_is_only_received_has_a_page_and_an_unknown_one_none(settings, processed):
+def test_a_burst_without_a_run_has_a_page_and_an_unknown_one_has_none(settings, processed):
     assert page_of(settings, []) is None
     raw = (processed / "input" / "alert.xml").read_bytes()
     archive = Archive(settings.archive)
@@ -184,7 +184,7 @@ def test_a_burst_that_is_only_received_has_a_page_and_an_unknown_one_none(settin
 
 
 @pytest.mark.parametrize("runs", [[], [run()], [run(state="running")]], ids=["no run", "ended", "running"])
-def test_before_any_photon_the_notice_gives_position_significance_and_t0(settings, processed, runs):
+def test_before_the_first_photon_the_notice_gives_position_significance_and_t0(settings, processed, runs):
     """The first alert of a burst read "nothing to analyse", without a position, its age that of the run."""
     raw = (processed / "input" / "alert.xml").read_bytes().replace(b'role="test"', b'role="observation"')
     notice, archive = read_alert(raw), Archive(settings.archive)
@@ -250,7 +250,7 @@ def test_a_known_position_stays_while_an_update_runs(settings, put):
     assert "ended without a report (failed); the page shows update 1" in render_burst(failed, base="")
 
 
-def test_a_newer_report_is_told_where_an_older_one_is_shown(settings, put):
+def test_a_banner_announces_a_newer_report_than_the_displayed_one(settings, put):
     put(f"{BURST}__1")
     put(f"{BURST}__2")
     page = page_of(settings, [run(f"{BURST}__2", minutes=2, sequence=2), run()], run())
@@ -264,7 +264,7 @@ def test_several_sources_have_a_table_and_their_places_in_the_sky_view(settings,
     elements = Elements(page)
     parts = {one["id"] for _, one in elements.found if "data-part" in one}
     assert "sources" in parts
-    assert "S2 is taken as the burst: S2 lies in the ECLAIRs circle, S1 and S3 do not." in page
+    assert "S2 is identified as the burst: S2 lies in the ECLAIRs circle, S1 and S3 do not." in page
 
 
 def test_sources_near_the_position_have_a_layer_of_the_sky_view(settings, put):

@@ -15,14 +15,14 @@ from support.desk import BURST, NOW, page_of, position, run
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
-def test_an_even_scale_has_a_few_round_numbers_within_its_limits(low, span):
+def test_a_linear_axis_has_a_few_round_ticks_within_its_limits(low, span):
     ticks = even_ticks(low, low + span)
     assert 2 <= len(ticks) <= 7
     assert all(low - 1e-6 * span <= tick <= low + span * (1 + 1e-6) for tick in ticks)
 
 
 @given(st.floats(1e-6, 1e3), st.floats(1.5, 1e6))
-def test_a_logarithmic_scale_has_at_least_one_number(low, ratio):
+def test_a_logarithmic_axis_has_at_least_one_tick(low, ratio):
     assume(ratio > 2.6)
     ticks = log_ticks(low, low * ratio)
     assert ticks
@@ -37,7 +37,7 @@ def test_limits_are_never_empty(values, zero):
     assert low < high
 
 
-def test_what_lies_beyond_the_scale_ends_at_its_edge():
+def test_values_outside_the_axis_end_at_its_edge():
     chart = Chart(
         "t", "d", Axis("x", 0.0, 10.0), Axis("y", 0.1, 100.0, is_log=True), (Series("s", "c-data"),)
     )

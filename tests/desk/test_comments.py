@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.desk.comments import MAX_COMMENT, Comments
+from mxtvhf.errors import InvalidInput
 from support.desk import BURST, HOSTILE, NOW, html_of, page_of, run
 
 
@@ -24,7 +25,7 @@ def test_comments_have_author_and_time_and_stay_in_their_order(settings, put):
     assert "2026-02-28 12:03:00" in html.split('id="comments"')[1]
 
 
-def test_a_burst_that_is_only_received_can_be_commented(settings, processed):
+def test_a_burst_without_a_run_can_be_commented(settings, processed):
     archive = Archive(settings.archive)
     archive.log_receipt(archive.keep_alert(BURST, (processed / "input" / "alert.xml").read_bytes()), NOW)
     Comments(settings.desk_records / "comments").add(BURST, "seen", author="ada", now=NOW)
@@ -35,6 +36,14 @@ def test_a_burst_that_is_only_received_can_be_commented(settings, processed):
 def test_an_empty_comment_and_one_that_is_too_long_are_refused(tmp_path, text):
     comments = Comments(tmp_path / "comments")
     with pytest.raises(ValidationError):
+        comments.add(BURST, text, author="ada", now=NOW)
+    assert comments.of(BURST) == []
+
+
+@pytest.mark.parametrize("text", ["seen\x00", "\x1b[2Jseen", "seen\x9b31m"])
+def test_control_characters_are_refused(tmp_path, text):
+    comments = Comments(tmp_path / "comments")
+    with pytest.raises(InvalidInput, match="control characters"):
         comments.add(BURST, text, author="ada", now=NOW)
     assert comments.of(BURST) == []
 

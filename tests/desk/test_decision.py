@@ -15,7 +15,7 @@ from mxtvhf.reporting.announcement.content import announceable
 from support.desk import BURST, NOW, Elements, decision, html_of, page_of, release_of, run
 
 
-def test_the_decision_is_asked_answered_and_announced(settings, put):
+def test_a_decision_is_requested_answered_and_announced(settings, put):
     report = put(f"{BURST}__1")
     question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW)
     opened = Elements(html_of(settings, [run()], questions={question.run_id: question}))
@@ -40,7 +40,7 @@ def test_the_decision_is_asked_answered_and_announced(settings, put):
         assert words in announced
 
 
-def test_drafts_are_shown_before_and_a_refusal_after_the_decision(settings, put):
+def test_drafts_are_shown_before_the_decision_and_a_refusal_after_it(settings, put):
     put(f"{BURST}__1")
     drafts = product_folder(settings.products, BURST, f"{BURST}__1") / "drafts"
     drafts.mkdir()
@@ -87,7 +87,7 @@ def test_a_retraction_closes_the_question_and_keeps_the_report(settings, put, pr
     assert "Announcement 1 of 2026-02-28 12:00:00 UTC is out and must be retracted" in html
 
 
-def test_the_confirmation_names_every_caution(settings, put):
+def test_the_confirmation_lists_every_caution(settings, put):
     put(f"{BURST}__1", is_test=True, verdict="inconsistent")
     question = AskedQuestion(run_id=f"{BURST}__1", asked=NOW)
     page = page_of(settings, [run(is_test=True)], questions={f"{BURST}__1": question})
@@ -164,7 +164,7 @@ def test_an_answer_is_refused_with_the_reason(settings, put):
     assert closed.objection(digest) == "Retracted. No decision is needed."
 
 
-def test_who_rejected_can_decide_again_once_the_question_is_put_again(settings, put):
+def test_a_rejection_can_be_changed_after_the_question_is_asked_again(settings, put):
     put(f"{BURST}__1")
     folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
     folder.mkdir(parents=True)
@@ -174,7 +174,7 @@ def test_who_rejected_can_decide_again_once_the_question_is_put_again(settings, 
     assert box.objection(box.report_sha256) is None
 
 
-def test_what_was_announced_with_the_preliminary_report_says_so(settings, put):
+def test_an_announcement_of_the_preliminary_result_is_marked(settings, put):
     put(f"{BURST}__1", "preliminary")
     early = decision("approve").model_copy(update={"report_status": "preliminary"})
     release_of(settings, decision=early)
@@ -187,7 +187,7 @@ def test_what_was_announced_with_the_preliminary_report_says_so(settings, put):
     assert "The final report differs: verdict inconsistent (was " in html_of(settings, [run()])
 
 
-def test_the_drafts_are_those_of_the_report_that_is_shown(settings, put):
+def test_the_drafts_belong_to_the_displayed_report(settings, put):
     folder = product_folder(settings.products, BURST, f"{BURST}__1")
     for status, below in (("preliminary", "preliminary/"), ("final", "")):
         put(f"{BURST}__1", status)
@@ -216,7 +216,7 @@ def test_a_known_source_is_named_in_the_question_and_approve_is_not_green(settin
     assert 'class="approve"' not in html
 
 
-def test_every_choice_has_coordinates_and_radius(settings, put):
+def test_every_choice_has_coordinates_and_r90(settings, put):
     put(f"{BURST}__1")
     html = render_burst(asked(settings), base="")
     texts = [one.split("</option>")[0] for one in html.split("<option")[1:]]

@@ -35,7 +35,7 @@ def page(settings, duty, viewer=ADA):
     return render_burst(page_of(settings, [run()]), base="/air/mxtvhf", viewer=viewer, duty=duty)
 
 
-def test_who_is_on_duty_until_when_and_who_is_next(installation, settings):
+def test_the_person_on_duty_and_the_next_one_are_shown(installation, settings):
     duty = box(installation)
     assert (duty.on_duty, duty.following, duty.subject) == (("Ada Lovelace",), "Bob", None)
     html = render_list([], quarantined=0, base="/air/mxtvhf", viewer=ADA, duty=duty)
@@ -54,13 +54,13 @@ def test_a_gap_and_a_wrong_rota_are_one_line(installation, settings):
     assert duty.problem.endswith("everybody is notified")
 
 
-def test_without_notifications_the_page_says_so(settings):
+def test_a_page_without_notifications_says_that_nobody_is_notified(settings):
     assert duty_box(settings, now=NOW) is None
     assert "Notifications are not configured" in page(settings, None)
     assert "Sound and browser notification" in page(settings, None)
 
 
-def test_who_has_a_burst_is_seen_by_all_and_may_be_relieved_by_who_may_decide(installation, ledger, settings):
+def test_the_holder_of_a_burst_is_shown_and_a_burst_advocate_may_take_over(installation, ledger, settings):
     assert "I have it" in page(settings, box(installation))
     assert "not acknowledged" in page(settings, box(installation), EVE)
     assert "data-acknowledge" not in page(settings, box(installation), EVE)
@@ -71,7 +71,7 @@ def test_who_has_a_burst_is_seen_by_all_and_may_be_relieved_by_who_may_decide(in
     assert "data-acknowledge" not in page(settings, box(installation), Viewer(name="bob", may_decide=True))
 
 
-def test_each_channel_is_shown_with_what_became_of_it(installation, ledger, settings):
+def test_each_channel_is_shown_with_its_result(installation, ledger, settings):
     def attempt(channel, state, minutes, reason=""):
         one = Attempt(key="k", channel=channel, to=("ada",), state=state, reason=reason, time=after(minutes))
         ledger.log_attempt(BURST, one)
@@ -92,7 +92,7 @@ def test_each_channel_is_shown_with_what_became_of_it(installation, ledger, sett
     assert HOSTILE not in html
 
 
-def test_only_a_live_burst_calls(settings, put):
+def test_only_a_live_burst_notifies(settings, put):
     put(f"{SHOWN}__1")
     assert f'data-burst="{SHOWN}"' in page(settings, None)
     put(f"{SHOWN}__1", is_test=True)

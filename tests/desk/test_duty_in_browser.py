@@ -71,7 +71,7 @@ def page(desk, shows):
         yield page
 
 
-def test_i_have_it_is_sent_and_seen_with_the_name(page, desk, ledger, shows):
+def test_the_acknowledgement_is_sent_and_shown_with_the_name(page, desk, ledger, shows):
     page.get_by_role("button", name="I have it").click()
     expect(page.locator("#announcement")).to_have_text("You have it.")
     body = {"subject": BURST, "instead_of": None}
@@ -82,13 +82,14 @@ def test_i_have_it_is_sent_and_seen_with_the_name(page, desk, ledger, shows):
     expect(page.get_by_role("button", name="I have it")).to_have_count(0)
 
 
-def test_who_comes_second_is_told_who_has_it(page, desk):
-    desk.status, desk.body = 409, {"detail": f"{BURST}: bob has it since 12:00:00 UTC"}
+def test_the_second_acknowledgement_gets_the_name_of_the_first(page, desk):
+    refusal = f"{BURST}: acknowledged by bob at 12:00:00 UTC; reload the page"
+    desk.status, desk.body = 409, {"detail": refusal}
     page.get_by_role("button", name="I have it").click()
-    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {BURST}: bob has it since 12:00:00 UTC")
+    expect(page.locator("#alarm-note")).to_have_text(f"Not accepted: {refusal}")
 
 
-def test_who_takes_over_names_whom(page, desk, ledger, shows):
+def test_a_take_over_names_the_previous_holder(page, desk, ledger, shows):
     ledger.acknowledge(BURST, "bob", instead_of=None, now=NOW)
     shows()
     page.get_by_role("button", name="Take over").click()
@@ -96,7 +97,7 @@ def test_who_takes_over_names_whom(page, desk, ledger, shows):
     assert desk.answers[0][1]["instead_of"] == "bob"
 
 
-def test_who_asks_for_it_is_called_when_a_decision_is_wanted_and_nobody_else(page, shows):
+def test_only_an_opt_in_browser_notifies_of_an_open_decision(page, shows):
     shows(State.PRELIMINARY)
     expect(page.locator("#duty")).to_have_attribute("data-alarm", re.compile("^preliminary"))
     assert page.evaluate("window.calls") == []

@@ -18,7 +18,7 @@ def test_a_list_without_bursts(settings):
     assert "No burst" in render_list([], quarantined=0, base="/mxtvhf")
 
 
-def test_a_burst_whose_packet_file_is_empty(settings, processed, tmp_path):
+def test_a_burst_with_an_empty_packet_file(settings, processed, tmp_path):
     packets = tmp_path / "packets.bin"
     packets.write_bytes(b"")
     out = tmp_path / "out"

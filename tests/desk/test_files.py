@@ -2,7 +2,7 @@ from mxtvhf.desk.files import DeskFiles
 from support.desk import BURST
 
 
-def test_a_report_is_read_again_when_it_changed(settings, put):
+def test_a_changed_report_is_read_again(settings, put):
     put(f"{BURST}__1", "preliminary")
     files = DeskFiles(settings)
     assert files.summary(BURST, f"{BURST}__1").status == "preliminary"

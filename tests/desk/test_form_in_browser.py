@@ -48,7 +48,7 @@ def open_form(page):
     expect(page.locator("#answer")).to_be_visible()
 
 
-def test_what_was_typed_survives_an_update_and_belongs_to_the_result_that_was_read(page, desk, shows):
+def test_typed_text_survives_an_update_and_belongs_to_its_result(page, desk, shows):
     """An update replaced the form while the Burst Advocate was typing; the answer went to another report."""
     shows(1)
     open_form(page)
@@ -74,7 +74,7 @@ def test_what_was_typed_survives_an_update_and_belongs_to_the_result_that_was_re
     assert answer["params_input"] == {"position": "best", "comment": "fading, as it seems", "report": shown}
 
 
-def test_the_final_report_leaves_a_form_that_was_filled_in_with_the_preliminary_one(page, desk, shows):
+def test_the_final_report_keeps_a_form_that_was_filled_in_with_the_preliminary_one(page, desk, shows):
     """The final report updates the question; the answer stays one about the report that was read."""
     shows(1, status="preliminary")
     open_form(page)
@@ -111,14 +111,14 @@ def test_the_final_report_leaves_a_form_that_was_filled_in_with_the_preliminary_
     assert desk.answers.pop()[1]["params_input"]["report"] == newest
 
 
-def test_a_form_that_nobody_fills_in_shows_the_newest_result(page, shows):
+def test_an_untouched_form_shows_the_newest_result(page, shows):
     shows(1)
     open_form(page)
     shows(2)
     expect(page.locator("main")).to_have_attribute("data-run", SECOND)
 
 
-def test_a_question_that_is_answered_elsewhere_says_so_and_keeps_the_comment(page, shows):
+def test_a_question_answered_elsewhere_is_closed_and_keeps_the_comment(page, shows):
     shows(1)
     open_form(page)
     page.get_by_label("Comment").fill("mine")

@@ -27,14 +27,14 @@ def line(settings, put):
     return use
 
 
-def test_while_gp_works_the_time_counts_from_the_request(line):
+def test_while_gp_is_running_the_time_counts_from_the_request(line):
     asked = NOW + timedelta(seconds=3)
     told = line("preliminary", gp_requested=asked)
     assert (told.word, told.requested) == ("running", asked)
     assert line("preliminary").remark == "request being sent"
 
 
-def test_a_run_knows_before_its_final_report_that_gp_is_not_asked(line):
+def test_a_run_reports_before_its_final_report_that_gp_is_not_asked(line):
     told = line("preliminary", known=NOT_ASKED)
     assert (told.word, told.remark) == ("not asked", "no observation known")
 
@@ -48,7 +48,7 @@ def test_a_run_knows_before_its_final_report_that_gp_is_not_asked(line):
         (GpProgress.TIMED_OUT, "no answer in time"),
     ],
 )
-def test_each_end_of_gp_has_its_word(line, progress, remark):
+def test_each_result_of_gp_has_its_word(line, progress, remark):
     told = line(gp=GpOutcome(available=progress is GpProgress.NO_DETECTION, progress=progress, reason="TS 3"))
     assert (told.word, told.remark, told.reason) == (progress, remark, "TS 3")
 

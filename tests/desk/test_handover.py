@@ -23,7 +23,7 @@ def shift_of(settings):
     return put_together
 
 
-def test_a_burst_of_the_shift_stands_with_its_decision_and_comments(settings, put, shift_of):
+def test_the_hand_over_lists_a_burst_with_its_decision_and_comments(settings, put, shift_of):
     put(f"{BURST}__1")
     release_of(settings)
     DeskFiles(settings).comments.add(BURST, "VT sees it fade.", author="bob", now=NOW + HOUR)
@@ -40,7 +40,7 @@ def test_a_burst_of_the_shift_stands_with_its_decision_and_comments(settings, pu
     assert "bob, 2026-02-28 13:00:00: VT sees it fade." in shift.text
 
 
-def test_what_happened_in_another_shift_is_left_out(settings, put, shift_of):
+def test_events_of_another_shift_are_left_out(settings, put, shift_of):
     put(f"{BURST}__1")
     release_of(settings)
     later = NOW + timedelta(days=3)
@@ -48,7 +48,7 @@ def test_what_happened_in_another_shift_is_left_out(settings, put, shift_of):
     assert "No bursts in this shift." in render_handover(shift_of([run()], later, later + HOUR), base="")
 
 
-def test_an_open_question_is_handed_over_however_old_it_is(put, shift_of):
+def test_an_open_question_is_handed_over_whatever_its_age(put, shift_of):
     put(f"{BURST}__1")
     later = NOW + timedelta(days=3)
     shift = shift_of([run()], later, later + HOUR, asked={f"{BURST}__1"})
@@ -56,7 +56,7 @@ def test_an_open_question_is_handed_over_however_old_it_is(put, shift_of):
     assert "1 burst, 1 open" in shift.text
 
 
-def test_a_comment_on_an_old_burst_brings_it_back(settings, put, shift_of):
+def test_a_comment_on_an_old_burst_adds_it_to_the_hand_over(settings, put, shift_of):
     put(f"{BURST}__1")
     later = NOW + timedelta(days=3)
     DeskFiles(settings).comments.add(BURST, "host found", author="bob", now=later)

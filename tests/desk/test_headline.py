@@ -24,7 +24,7 @@ def test_positions_that_disagree_stand_side_by_side_each_with_its_own_evidence()
     assert second.pair.separation_arcsec > 1700.0
 
 
-def test_a_field_without_a_source_has_no_evidence_of_photons():
+def test_a_field_without_a_source_has_no_photon_evidence():
     made = report(record(None, localisation=localisation(None)), checked(ECLAIRS))
     (only,) = candidates(made, made.best_position)
     assert only.evidence == ("SNR 9",)

@@ -68,7 +68,7 @@ def shown(browser):
             page.close()
 
 
-def test_what_needs_somebody_stands_on_top_and_old_notices_are_one_line(shown):
+def test_bursts_that_need_a_person_come_first_and_old_notices_are_folded(shown):
     """18 notices buried the list, and the open decision stood somewhere in it."""
     lines = [line(1), line(50, state=State.AWAITING_DECISION), *map(only_notices, range(100, 300))]
     page = shown(lines)
@@ -80,7 +80,7 @@ def test_what_needs_somebody_stands_on_top_and_old_notices_are_one_line(shown):
     expect(page.locator("tbody tr:visible")).to_have_count(200)
 
 
-def test_five_hundred_bursts_are_sorted_by_a_click_and_stay_so_after_an_update(shown):
+def test_five_hundred_bursts_stay_sorted_after_an_update(shown):
     page = shown([line(number) for number in range(500)])
     page.get_by_role("button", name="R90").click()
     radii = page.eval_on_selector_all("tbody tr", "rows => rows.map(row => Number(row.dataset.r90))")

@@ -30,10 +30,10 @@ def test_the_page_says_why_there_is_no_report(found, words):
     assert {"rel": "stylesheet", "href": "/air/mxtvhf/desk/static/desk.css"} in Elements(page).named("link")
 
 
-def test_the_page_leads_to_the_burst_and_to_airflow():
+def test_the_page_links_to_the_burst_and_to_airflow():
     links = [link["href"] for link in Elements(page_of(run(RUN))).named("a")]
     assert links[-2:] == [f"/air/mxtvhf/desk/{BURST}?run={RUN}", f"/air/dags/mxt_vhf/runs/{RUN}"]
 
 
-def test_an_address_is_no_way_to_write_a_page():
+def test_an_address_cannot_inject_markup():
     assert HOSTILE not in page_of(None, HOSTILE)

@@ -18,7 +18,7 @@ from support.sources import BRIGHT, BURST, FAINT
     east=st.floats(-10.0, 10.0),
     north=st.floats(-10.0, 10.0),
 )
-def test_places_in_the_sky_view_are_as_far_apart_as_on_the_sky(ra, dec, east, north):
+def test_separations_in_the_sky_view_are_those_on_the_sky(ra, dec, east, north):
     other = position(
         (ra + east / 60.0 / cos(radians(dec))) % 360.0 % 360.0, dec + north / 60.0, label="other"
     )
@@ -28,7 +28,7 @@ def test_places_in_the_sky_view_are_as_far_apart_as_on_the_sky(ra, dec, east, no
     assert hypot(circle.x, circle.y) == pytest.approx(away, rel=1e-4, abs=2e-5)
 
 
-def test_east_is_positive_and_what_is_far_away_is_left_to_the_words():
+def test_east_is_positive_and_far_positions_are_not_drawn():
     best, opposite = position(), position(ra=190.0, dec=-20.0, label="grm")
     view = sky_view(best, [best, position(ra=10.01, label="east"), opposite])
     assert [circle.x > 0.5 for circle in view.circles] == [False, True]
@@ -68,7 +68,7 @@ def shows(frame, circle):
     return max(abs(circle.x - frame.x), abs(circle.y - frame.y)) + reach < frame.half
 
 
-def test_nothing_is_cut_at_the_start_and_the_middle_is_that_of_what_is_shown():
+def test_the_initial_view_cuts_nothing_and_is_centred_on_its_content():
     """The view began around the best position, and cut the ECLAIRs circle; "All" left half of it empty."""
     best = position(r90=60.0)
     eclairs = position(dec=20.05, r90=420.0, label="eclairs-wakeup", origin=Origin.ECLAIRS)
@@ -82,7 +82,7 @@ def test_nothing_is_cut_at_the_start_and_the_middle_is_that_of_what_is_shown():
     assert all(shows(view.everything, circle) for circle in view.circles)
 
 
-def test_a_position_that_a_later_one_of_its_origin_replaced_is_marked():
+def test_a_superseded_position_is_marked():
     first = position(label="eclairs-wakeup", origin=Origin.ECLAIRS)
     later = position(label="eclairs-update", origin=Origin.ECLAIRS)
     view = sky_view(later, [first, later])

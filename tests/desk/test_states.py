@@ -36,7 +36,7 @@ from support.desk import BURST, NOW, decision, page_of, release_of, run
         ("success", "final", {"is_asked": True, "is_retracted": True}, State.RETRACTED),
     ],
 )
-def test_where_a_burst_stands(settings, put, state, report, more, expected):
+def test_the_state_of_a_burst(settings, put, state, report, more, expected):
     if report:
         put(f"{BURST}__1", report)
     assert state_of(run(state=state), DeskFiles(settings).summary(BURST, f"{BURST}__1"), **more) is expected
@@ -46,14 +46,14 @@ def test_where_a_burst_stands(settings, put, state, report, more, expected):
     ("delivered", "state"),
     [([], State.RELEASED), (["off", "refused"], State.RELEASED), (["off", "sent"], State.SENT)],
 )
-def test_a_release_that_nobody_was_sent_says_so(settings, delivered, state):
+def test_a_release_that_was_not_sent_has_its_own_state(settings, delivered, state):
     """With no channel configured the page said "announced" although nobody had been told."""
     deliveries = tuple(Delivery(channel="nats", state=one, time=NOW) for one in delivered)
     release = release_of(settings, deliveries=deliveries)
     assert state_of(run(), None, decision=release.decision, release=release) is state
 
 
-def test_from_the_answer_on_it_is_approved(settings, put):
+def test_the_state_is_approved_as_soon_as_it_is_answered(settings, put):
     """Between the answer and the archived decision it was called final, as if nobody had decided."""
     put(f"{BURST}__1")
     given = {"run_id": f"{BURST}__1", "asked": NOW, "answer": "Approve", "answered": NOW}
@@ -73,7 +73,7 @@ def test_an_answer_that_was_not_carried_out_is_no_approval(settings, put):
     assert "the answer was not carried out" in render_burst(page, base="")
 
 
-def test_between_the_report_and_its_question_the_page_says_so_and_looks_often(settings, put):
+def test_the_page_refreshes_often_until_the_question_appears(settings, put):
     put(f"{BURST}__1", written=NOW.isoformat())
     soon, later = (page_of(settings, [run()], now=NOW + timedelta(seconds=s)) for s in (5, 120))
     assert (soon.refresh_s, later.refresh_s) == (2, SLOW_REFRESH_S)
@@ -83,7 +83,7 @@ def test_between_the_report_and_its_question_the_page_says_so_and_looks_often(se
     assert not page_of(settings, [run()], now=NOW + timedelta(seconds=5)).is_question_due
 
 
-def test_what_was_refused_is_not_approved(settings, put):
+def test_a_refused_result_is_not_approved(settings, put):
     put(f"{BURST}__1")
     folder = DeskFiles(settings).release_folder(BURST, f"{BURST}__1")
     folder.mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_the_first_report_of_a_run_decides_about_its_latency(settings, put):
     assert line.latency_s == before
 
 
-def test_tests_and_replays_are_told_by_id_or_report(settings, put):
+def test_tests_and_replays_are_recognised_by_id_or_report(settings, put):
     put(f"{BURST}__1", is_test=True)
     assert kind_of(f"{BURST}__1", DeskFiles(settings).summary(BURST, f"{BURST}__1")) is RunKind.TEST
     assert kind_of(f"{BURST}__1__test", None) is RunKind.TEST

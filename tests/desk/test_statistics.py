@@ -40,7 +40,7 @@ def test_the_page_has_a_chart_of_each_and_all_numbers(settings):
     assert "No test runs yet." in render_statistics([], RunKind.TEST, base="/mxtvhf")
 
 
-def test_nine_in_ten_runs_kept_the_90_percent_latency():
+def test_the_90_percent_latency_is_a_percentile_of_the_runs():
     month = Month("2026-01", latencies_s=[float(number) for number in range(1, 101)])
     assert month.median_s == 50.5
     assert sum(one <= month.p90_s for one in month.latencies_s) == 90

@@ -19,7 +19,7 @@ def unreadable(settings, archive):
     return UnreadableInputs(archive, settings.desk_records)
 
 
-def test_an_input_that_somebody_dismissed_leaves_the_list_and_stays_in_the_quarantine(archive, unreadable):
+def test_a_dismissed_input_leaves_the_list_and_stays_in_quarantine(archive, unreadable):
     """The list linked to raw JSON, and its red count never went away."""
     path = archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
     archive.quarantine(b"no packets", name="inbox b.bin", reason="5 bytes")
@@ -28,19 +28,19 @@ def test_an_input_that_somebody_dismissed_leaves_the_list_and_stays_in_the_quara
     assert len(archive.quarantined()) == 2
 
 
-def test_the_same_bytes_that_come_again_after_they_were_dismissed_count_anew(archive, unreadable):
+def test_an_input_that_arrives_again_after_its_dismissal_is_listed_again(archive, unreadable):
     path = archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
     unreadable.dismiss(path.stem, by="ada", now=datetime.now(UTC) - timedelta(minutes=1))
     archive.quarantine(b"no notice", name="NATS notices", reason="not well-formed XML")
     assert "NATS notices" in [note.input for note in unreadable.open()]
 
 
-def test_what_is_not_in_the_quarantine_cannot_be_dismissed(unreadable):
+def test_an_input_outside_the_quarantine_cannot_be_dismissed(unreadable):
     with pytest.raises(InvalidInput, match="abab: no input in quarantine"):
         unreadable.dismiss("ab" * 32, by="ada", now=datetime.now(UTC))
 
 
-def test_the_page_tells_input_and_reason_and_only_a_burst_advocate_may_dismiss(archive, unreadable):
+def test_the_page_lists_input_and_reason_and_only_a_burst_advocate_may_dismiss(archive, unreadable):
     archive.quarantine(b"no notice", name=f"inbox {HOSTILE}.xml", reason=f"line 3 {HOSTILE}")
     notes = unreadable.open()
     html = render_unreadable(notes, base="/air/mxtvhf", viewer=Viewer("ada", may_decide=True))

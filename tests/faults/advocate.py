@@ -7,7 +7,7 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 
 
 class Advocate:
-    """Answers whatever Airflow asks, again and again, over the API."""
+    """Answers all open questions over Airflow's API, repeatedly."""
 
     def __init__(self, stack):
         self.api = AirflowApi(stack.url, ADMIN, stack.password)

@@ -36,7 +36,7 @@ def nats_server(tmp_path_factory):
 
 @contextmanager
 def own_disk(folder):
-    """Mount a file system for the products, where we may; a test makes it as small as what it holds."""
+    """Mount a file system for the products if allowed; a test shrinks it to the size of its content."""
     folder.mkdir(parents=True)
     if os.getuid() != 0:
         yield
@@ -76,7 +76,7 @@ def stack(settings):
 
 @pytest.fixture(scope="module")
 def trial(stack, settings, tmp_path_factory, rows):
-    """Give what lets alerts come, something break, and counts the reports."""
+    """Return the object that sends alerts, breaks a part and counts the reports."""
     # The supervisor's thread has the other session.
     api = AirflowApi(stack.url, ADMIN, stack.password)
     return Trial(api, settings, tmp_path_factory.mktemp("bursts"), rows)
@@ -104,7 +104,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def cluster_trial(cluster, tmp_path_factory, rows):
-    """Give the same for the installation with Celery workers."""
+    """Return the same for the installation with Celery workers."""
     deployment = cluster.deployment
     password = password_of(ADMIN, deployment.airflow_password_file)
     api = AirflowApi(deployment.airflow_url, ADMIN, password)

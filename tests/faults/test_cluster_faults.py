@@ -1,4 +1,4 @@
-"""What only an installation with Celery workers has: the death of a worker, as of its host, and of Redis."""
+"""Faults of an installation with Celery workers: killed workers and a killed Redis."""
 
 import os
 import signal

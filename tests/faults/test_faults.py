@@ -60,7 +60,7 @@ def test_a_killed_worker(trial, stack, which, name):
 
 
 def test_all_idle_workers_killed(trial, stack):
-    """One of them holds the lock of the executor's queue, which nobody gives back."""
+    """One of them holds the lock of the executor's queue, which is never released."""
 
     def kill():
         wait_until(lambda: bool(executor_processes(stack, "idle")), what="idle worker", timeout=600)

@@ -1,4 +1,4 @@
-"""Alerts come, something breaks, and every alert has its report: counted, with the time that it took."""
+"""Trials that break a part while alerts arrive, and measure the time until every alert has its report."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ FAULT_S = 600.0
 
 
 class Trial:
-    """Lets alerts come to one installation, fault after fault; no burst comes twice."""
+    """Sends alerts to an installation during one fault after the other; no burst is sent twice."""
 
     def __init__(self, api, settings, folder, rows):
         self.api, self.settings, self.rows = api, settings, rows
@@ -63,7 +63,7 @@ class Trial:
         return row
 
     def count(self, bursts):
-        """Check that each alert has one run, one final report that was told, and at most one announcement."""
+        """Check that each alert has one run, one published final report, and at most one announcement."""
         expected = {f"{burst.name}__1" for burst in bursts}
         runs = Counter(
             run_id for run_id in all_run_ids(self.api) if run_id.partition("__")[0] in names(bursts)
@@ -114,7 +114,7 @@ class Trial:
             time.sleep(BETWEEN_S)
 
     def _told(self, kind):
-        """All messages of one kind that NATS holds."""
+        """Return all messages of one kind in NATS."""
 
         async def read():
             client = await connect(*self._nats, name="test")

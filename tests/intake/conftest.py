@@ -1,4 +1,4 @@
-"""A burst as it arrives: its notices, and its packets cut into VHF messages."""
+"""A burst as received: its notices, and its packets divided into VHF messages."""
 
 from types import SimpleNamespace
 

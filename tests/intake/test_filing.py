@@ -1,4 +1,4 @@
-"""What a message is and where it goes."""
+"""Filing of messages by kind and burst."""
 
 import json
 from io import BytesIO
@@ -18,7 +18,7 @@ from support.arrivals import NOON, seconds
 SOURCE = "NATS mxtvhf.in.alerts"
 
 
-def test_a_notice_is_filed_with_its_burst_and_opens_it(burst, archive, bursts):
+def test_a_notice_is_filed_by_burst_and_opens_it(burst, archive, bursts):
     assert file_message(ReceivedMessage(burst.wakeup, SOURCE, NOON), archive, bursts) == (burst.id,)
     ((kept, received),) = archive.first_notices(burst.id).items()
     assert kept.read_bytes() == burst.wakeup
@@ -28,13 +28,13 @@ def test_a_notice_is_filed_with_its_burst_and_opens_it(burst, archive, bursts):
     assert line["source"] == SOURCE
 
 
-def test_packets_are_filed_by_the_burst_that_is_in_them(burst, archive, bursts):
+def test_packets_are_filed_by_their_burst_ids(burst, archive, bursts):
     other = burst.messages[0].replace(b"\x01\x8d", b"\x01\x8d")
     assert file_message(ReceivedMessage(other, SOURCE, NOON), archive, bursts) == (burst.id,)
     assert [path.read_bytes() for path in archive.vhf(burst.id)] == [other]
 
 
-def test_what_comes_again_is_kept_once_and_its_first_reception_counts(burst, archive, bursts):
+def test_a_repeated_message_is_stored_once_with_its_first_reception(burst, archive, bursts):
     for moment in (NOON, seconds(5)):
         file_message(ReceivedMessage(burst.messages[0], SOURCE, moment), archive, bursts)
     assert list(archive.vhf(burst.id).values()) == [NOON]
@@ -50,7 +50,7 @@ def test_what_comes_again_is_kept_once_and_its_first_reception_counts(burst, arc
         (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
     ],
 )
-def test_what_is_neither_goes_to_quarantine_with_the_reason(raw, cause, archive, bursts):
+def test_an_unknown_message_goes_to_quarantine_with_the_reason(raw, cause, archive, bursts):
     assert file_message(ReceivedMessage(raw, SOURCE, NOON), archive, bursts) == ()
     (note,) = archive.root.glob("quarantine/*.json")
     written = json.loads(note.read_text())
@@ -60,9 +60,7 @@ def test_what_is_neither_goes_to_quarantine_with_the_reason(raw, cause, archive,
     assert not bursts.all()
 
 
-def test_a_packet_with_a_flipped_bit_alone_goes_to_quarantine_and_beside_good_ones_not(
-    burst, archive, bursts
-):
+def test_a_corrupt_packet_goes_to_quarantine_unless_valid_ones_accompany_it(burst, archive, bursts):
     damaged = bytearray(burst.messages[0][:87])
     damaged[40] ^= 1
     assert file_message(ReceivedMessage(bytes(damaged), SOURCE, NOON), archive, bursts) == ()
@@ -76,7 +74,7 @@ def test_xml_is_known_by_its_first_character():
     assert not any(is_xml(raw) for raw in (b"", b"\x0a\x00", b"abc <"))
 
 
-def test_the_waiting_room_gives_back_what_was_kept_oldest_first(tmp_path):
+def test_the_spool_returns_messages_oldest_first(tmp_path):
     room = Spool(tmp_path)
     sent = [
         ReceivedMessage(bytes([number]) * 3 + b"\n", f"inbox {number}", seconds(number))
@@ -115,7 +113,7 @@ def test_an_attitude_product_is_filed_with_its_burst_and_opens_it(burst, archive
         (lambda raw: raw[:-2880] + bytes(2880), f"{SOURCE}: HDU ATTITUDE"),
     ],
 )
-def test_a_fits_file_that_is_no_attitude_of_a_burst_goes_to_quarantine(change, cause, archive, bursts):
+def test_an_invalid_attitude_product_goes_to_quarantine(change, cause, archive, bursts):
     raw = change(attitude_product("sb26030704"))
     assert file_message(ReceivedMessage(raw, SOURCE, NOON), archive, bursts) == ()
     (note,) = archive.quarantined()
@@ -123,7 +121,7 @@ def test_a_fits_file_that_is_no_attitude_of_a_burst_goes_to_quarantine(change, c
     assert not bursts.all()
 
 
-def test_an_attitude_of_no_burst_goes_to_quarantine(archive, bursts, tmp_path):
+def test_an_attitude_product_without_burst_goes_to_quarantine(archive, bursts, tmp_path):
     with fits.open(BytesIO(attitude_product("sb26030704"))) as parts:
         del parts[0].header["BURST_ID"]
         parts.writeto(tmp_path / "a.fits", checksum=True)

@@ -1,4 +1,4 @@
-"""The intake on Kafka: against the broker that librdkafka itself simulates, over its real wire protocol."""
+"""The Kafka source, tested with the mock broker of librdkafka, which uses the real protocol."""
 
 import threading
 
@@ -8,14 +8,14 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput, Retriable
-from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka
+from mxtvhf.intake.gcn_kafka import TOPICS, GcnAccess, GcnKafka, _reason
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.operation.stack.processes import wait_until
 
 
 class Broker:
-    """A producer whose process holds the broker."""
+    """Yield a producer whose process contains the broker."""
 
     def __init__(self):
         self.producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "unused"})
@@ -38,6 +38,7 @@ def broker():
 def access(broker):
     return GcnAccess(
         heartbeat=False,
+        circulars=False,
         config={
             "bootstrap.servers": broker.address,
             "security.protocol": "plaintext",
@@ -47,9 +48,9 @@ def access(broker):
     )
 
 
-def take(access, keep, until, root):
+def take(access, keep, until, root, read_circular=None):
     stop = threading.Event()
-    part = Part("GCN", GcnKafka(access, keep).run, root)
+    part = Part("GCN", GcnKafka(access, keep, read_circular).run, root)
     thread = threading.Thread(target=part.run, args=(stop,))
     thread.start()
     try:
@@ -60,7 +61,7 @@ def take(access, keep, until, root):
 
 
 @pytest.mark.slow
-def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, burst, tmp_path):
+def test_notices_of_all_topics_are_stored_and_committed(broker, access, burst, tmp_path):
     room = Spool(tmp_path)
     notices = {topic: f"<a>{topic}</a>".encode() for topic in TOPICS} | {TOPICS[2]: burst.alert}
     for topic, notice in notices.items():
@@ -77,7 +78,18 @@ def test_notices_of_all_topics_are_kept_and_not_asked_for_again(broker, access, 
 
 
 @pytest.mark.slow
-def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_path):
+def test_circulars_are_read_beside_notices(broker, access, tmp_path):
+    read, room = [], Spool(tmp_path)
+    broker.publish("gcn.circulars", b"{}")
+    broker.publish(TOPICS[0], b"<a>notice</a>")
+    access = access.model_copy(update={"circulars": True})
+    take(access, room.keep, lambda: read and list(room.waiting()), tmp_path, read.append)
+    assert read == [b"{}"]
+    assert [room.read(path).raw for path in room.waiting()] == [b"<a>notice</a>"]
+
+
+@pytest.mark.slow
+def test_a_notice_that_could_not_be_stored_is_not_committed(broker, access, tmp_path):
     broker.publish(TOPICS[0], b"<a>first</a>")
     tried = threading.Event()
 
@@ -91,10 +103,10 @@ def test_a_notice_that_could_not_be_kept_is_not_committed(broker, access, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_failed_commit_starts_the_source_again_and_the_notice_comes_again(
+def test_a_failed_commit_restarts_the_source_and_the_notice_is_received_again(
     broker, access, tmp_path, monkeypatch
 ):
-    """The group's coordinator may be away just then; the exception is librdkafka's own."""
+    """The coordinator of the group may be unreachable; the exception is librdkafka's own."""
     commit, refusals = gcn_kafka.Consumer.commit, []
 
     def refuse_once(consumer, **options):
@@ -116,7 +128,7 @@ def test_a_failed_commit_starts_the_source_again_and_the_notice_comes_again(
 
 
 @pytest.mark.parametrize("given", ['client_id = "me"', 'client_secret = "canary"'])
-def test_one_credential_without_the_other_is_refused(given, tmp_path):
+def test_one_credential_without_the_other_is_rejected(given, tmp_path):
     path = tmp_path / "gcn.toml"
     path.write_text(given)
     with pytest.raises(InvalidInput, match="expected both client_id and client_secret") as error:
@@ -124,17 +136,31 @@ def test_one_credential_without_the_other_is_refused(given, tmp_path):
     assert "canary" not in str(error.value)
 
 
-def test_a_wrong_option_of_librdkafka_is_named(access, tmp_path):
+def test_an_invalid_option_of_librdkafka_is_named(access, tmp_path):
     wrong = access.model_copy(update={"config": {"no.such.option": 1}})
     with pytest.raises(InvalidInput, match=r"no\.such\.option"):
-        GcnKafka(wrong, lambda message: None).run(threading.Event())
+        GcnKafka(wrong, lambda message: None, None).run(threading.Event())
 
 
 def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
     monkeypatch.setattr("mxtvhf.intake.gcn_kafka.SILENCE_S", 0.0)
     silent = access.model_copy(update={"heartbeat": True})
     with pytest.raises(Retriable, match="no heartbeat"):
-        GcnKafka(silent, lambda message: None).run(threading.Event())
+        GcnKafka(silent, lambda message: None, None).run(threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("code", "is_named"),
+    [
+        (KafkaError._AUTHENTICATION, True),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, True),
+        (KafkaError._TRANSPORT, False),
+    ],
+)
+def test_refused_credentials_are_told_with_the_rule_of_30_days(code, is_named):
+    told = _reason(KafkaError(code, "invalid_client"))
+    assert told.startswith("invalid_client")
+    assert ("30 days; create new ones" in told) is is_named
 
 
 def test_credentials_are_read_from_a_file_and_never_shown(tmp_path):

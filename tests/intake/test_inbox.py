@@ -1,4 +1,4 @@
-"""The inbox takes what is complete, and only that."""
+"""The inbox takes in only complete files."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def inbox(tmp_path):
 
 @pytest.fixture
 def permissions(tmp_path):
-    """Skip a test where permissions mean nothing, say for root."""
+    """Skip a test if permissions have no effect, for example for root."""
     probe = tmp_path / "probe"
     probe.touch(mode=0)
     if os.access(probe, os.R_OK):
@@ -53,7 +53,7 @@ ODD_NAMES = {
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
-def test_a_file_of_any_name_is_taken_and_its_name_shown_with_escapes(inbox, tmp_path, name, caplog):
+def test_files_with_any_name_are_taken_in_and_logged_with_escapes(inbox, tmp_path, name, caplog):
     (inbox.folder / os.fsdecode(name)).write_bytes(b"<a/>")
     (inbox.folder / "zzz.xml").write_bytes(b"<b/>")
     scan(inbox)
@@ -66,7 +66,7 @@ def test_a_file_of_any_name_is_taken_and_its_name_shown_with_escapes(inbox, tmp_
 
 
 @pytest.mark.slow
-def test_files_in_folders_nested_too_deep_harm_nobody(inbox):
+def test_too_deeply_nested_folders_do_not_affect_other_files(inbox):
     home = os.open(".", os.O_RDONLY)
     try:
         os.chdir(inbox.folder)
@@ -86,7 +86,7 @@ def test_files_in_folders_nested_too_deep_harm_nobody(inbox):
 
 
 def remove_nested(folder):
-    """Remove ``d/d/d/...``, which no path reaches."""
+    """Remove ``d/d/d/...``, which is too deep for a path."""
     os.chdir(folder)
     depth = 0
     while os.path.isdir("d"):
@@ -98,7 +98,7 @@ def remove_nested(folder):
         os.rmdir("d")
 
 
-def test_what_can_never_be_taken_is_set_aside_with_its_reason_once(inbox, tmp_path, caplog):
+def test_an_unreadable_entry_is_moved_aside_once_with_the_reason(inbox, tmp_path, caplog):
     (tmp_path / "secret.xml").write_bytes(b"<secret/>")
     (inbox.folder / "link.xml").symlink_to(tmp_path / "secret.xml")
     (inbox.folder / "nowhere.bin").symlink_to(tmp_path / "nowhere")
@@ -121,7 +121,7 @@ def test_what_can_never_be_taken_is_set_aside_with_its_reason_once(inbox, tmp_pa
 
 
 @pytest.mark.usefixtures("permissions")
-def test_an_unreadable_file_is_taken_once_it_is_readable_and_set_aside_after_a_while(inbox, monkeypatch):
+def test_an_unreadable_file_is_taken_in_when_readable_and_moved_aside_later(inbox, monkeypatch):
     for name in ("a.xml", "b.xml"):
         (inbox.folder / name).write_bytes(b"<a/>")
         (inbox.folder / name).chmod(0)
@@ -139,7 +139,7 @@ def test_an_unreadable_file_is_taken_once_it_is_readable_and_set_aside_after_a_w
 
 
 @pytest.mark.usefixtures("permissions")
-def test_a_file_that_cannot_be_removed_is_taken_and_logged_once(inbox, caplog):
+def test_a_file_that_cannot_be_removed_is_stored_and_logged_once(inbox, caplog):
     folder = inbox.folder / "of another"
     folder.mkdir()
     (folder / "a.xml").write_bytes(b"<a/>")
@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_read_is_logged_once_and_the_others_are_watched(
     assert len([text for text in caplog.messages if "not watched" in text]) == 1
 
 
-def test_a_file_is_taken_when_it_no_longer_changes(inbox):
+def test_a_file_is_taken_in_when_it_no_longer_changes(inbox):
     path = inbox.folder / "sb26030704" / "alert.xml"
     path.parent.mkdir()
     path.write_bytes(b"<a>")
@@ -176,13 +176,13 @@ def test_a_file_is_taken_when_it_no_longer_changes(inbox):
     assert not path.exists()
 
 
-def test_an_attitude_product_is_taken_like_packets(inbox):
+def test_an_attitude_product_is_taken_in_like_packets(inbox):
     (inbox.folder / "attitude.FITS").write_bytes(b"SIMPLE  =")
     scan(inbox)
     assert [message.raw for message in inbox.kept] == [b"SIMPLE  ="]
 
 
-def test_a_file_that_is_still_written_is_not_taken(inbox):
+def test_a_file_that_is_being_written_is_not_taken_in(inbox):
     path = inbox.folder / "packets.bin"
     with path.open("wb") as file:
         file.write(b"half")
@@ -207,7 +207,7 @@ def test_other_files_and_hidden_ones_stay_and_are_logged_once(inbox, caplog):
     assert all(text.isprintable() for text in caplog.messages)
 
 
-def test_what_cannot_be_kept_stays_in_the_inbox(inbox):
+def test_a_file_that_cannot_be_stored_stays_in_the_inbox(inbox):
     path = inbox.folder / "alert.xml"
     path.write_bytes(b"<a/>")
     inbox.scan()

@@ -1,4 +1,4 @@
-"""Nothing that arrives, and no answer of Airflow, holds up the other messages, bursts and runs."""
+"""No message and no answer of Airflow blocks other messages, bursts and runs."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ BURSTS = ("sb26030701", "sb26030702", "sb26030703")
 
 
 class AirflowServer(ThreadingHTTPServer):
-    """Takes runs as Airflow's REST API does, but for the answers that are given to it."""
+    """Accepts runs like Airflow's REST API, except for the answers given by a test."""
 
     daemon_threads = True
 
@@ -80,7 +80,7 @@ def notice(burst, burst_id):
 
 
 def rounds(intake, number=4, start=0.0):
-    """Work for some rounds, without the pauses after an outage."""
+    """Run some rounds without the pauses after an outage."""
     for turn in range(number):
         intake._next_attempt = 0.0
         intake.round(lambda turn=turn: seconds(start + turn))
@@ -98,7 +98,9 @@ ODD_ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ODD_ANSWERS)
-def test_an_odd_answer_about_one_run_holds_up_no_other(answer, burst, intake, airflow, archive, caplog):
+def test_an_unexpected_answer_about_one_run_does_not_block_others(
+    answer, burst, intake, airflow, archive, caplog
+):
     airflow.odd = {BURSTS[1]: ODD_ANSWERS[answer], "get": (200, b'{"conf": null, "state": "\\ud800"}')}
     for place, burst_id in enumerate(BURSTS):
         intake.keep(ReceivedMessage(notice(burst, burst_id), "inbox", seconds(place)))
@@ -108,7 +110,7 @@ def test_an_odd_answer_about_one_run_holds_up_no_other(answer, burst, intake, ai
 
 
 @pytest.mark.parametrize("get", [(200, b"[]"), (200, b"null"), (200, b"nonsense"), (200, b'{"conf": []}')])
-def test_an_odd_description_of_a_run_holds_up_no_other(get, burst, intake, airflow, archive):
+def test_an_unexpected_description_of_a_run_does_not_block_others(get, burst, intake, airflow, archive):
     airflow.odd = {BURSTS[1]: (409, b"{}"), "get": get}
     for burst_id in BURSTS:
         intake.keep(ReceivedMessage(notice(burst, burst_id), "inbox", NOON))
@@ -117,7 +119,7 @@ def test_an_odd_description_of_a_run_holds_up_no_other(get, burst, intake, airfl
 
 
 @pytest.mark.parametrize("login", [b"", b"[]", b"{}", b'{"access_token": "a\\nb"}', b'{"access_token": 5}'])
-def test_an_odd_answer_to_the_login_is_an_outage(login, burst, intake, airflow):
+def test_an_unexpected_answer_to_the_login_is_an_outage(login, burst, intake, airflow):
     airflow.odd = {"login": (200, login)}
     intake.keep(ReceivedMessage(notice(burst, BURSTS[0]), "inbox", NOON))
     rounds(intake)
@@ -127,7 +129,7 @@ def test_an_odd_answer_to_the_login_is_an_outage(login, burst, intake, airflow):
     assert airflow.runs
 
 
-def test_a_run_that_could_not_be_started_is_tried_again(burst, intake, airflow):
+def test_a_run_that_could_not_be_started_is_retried(burst, intake, airflow):
     airflow.odd = {BURSTS[0]: (500, b"")}
     intake.keep(ReceivedMessage(notice(burst, BURSTS[0]), "inbox", NOON))
     rounds(intake)
@@ -137,7 +139,7 @@ def test_a_run_that_could_not_be_started_is_tried_again(burst, intake, airflow):
     assert airflow.runs
 
 
-def test_a_spoiled_folder_of_one_burst_holds_up_no_other(burst, intake, airflow, archive, caplog):
+def test_a_damaged_folder_of_one_burst_does_not_block_others(burst, intake, airflow, archive, caplog):
     archive.root.joinpath(BURSTS[0]).write_text("a file where the burst's folder should be")
     (archive.root / BURSTS[1]).mkdir()
     (archive.root / BURSTS[1] / "alerts").write_text("the same one folder below")
@@ -153,7 +155,7 @@ def test_a_spoiled_folder_of_one_burst_holds_up_no_other(burst, intake, airflow,
     assert f"{BURSTS[0]}__1" in airflow.runs
 
 
-def test_a_shower_of_odd_files_in_the_waiting_room_holds_up_no_notice(burst, intake, airflow, archive):
+def test_damaged_files_in_the_spool_do_not_block_notices(burst, intake, airflow, archive):
     folder = archive.root / "incoming"
     (folder / "folder.msg").mkdir()
     (folder / "caf\udce9.msg").write_bytes(b'{"source": "\\ud800", "received": 1}\nx')
@@ -168,7 +170,7 @@ def test_a_shower_of_odd_files_in_the_waiting_room_holds_up_no_notice(burst, int
     assert all(note.input.isprintable() and note.reason.isprintable() for note in notes)
 
 
-def test_a_refusal_of_any_bytes_is_written_down(burst, intake, airflow, archive):
+def test_a_rejection_with_any_bytes_is_recorded(burst, intake, airflow, archive):
     airflow.odd = {BURSTS[0]: ODD_ANSWERS["refused, any bytes"]}
     intake.keep(ReceivedMessage(notice(burst, BURSTS[0]), "inbox", NOON))
     rounds(intake)

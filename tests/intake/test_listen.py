@@ -1,4 +1,4 @@
-"""The command `mxtvhf listen` as a process of its own: whatever fails in one part, the others go on."""
+"""The command `mxtvhf listen` as a process: a failing part does not stop the others."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.webhook_server import SECRET, WebhookServer
 
 @contextmanager
 def listening(state, **settings):
-    """Run the command; it must still run at the end, and end in good order when it is asked to."""
+    """Run the command, and check that it runs until it is stopped and then exits normally."""
     (state / "secrets").mkdir(parents=True, exist_ok=True)
     (state / "secrets" / "passwords.json").write_text('{"intake": "x"}')
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MXTVHF")}
@@ -38,7 +38,7 @@ def listening(state, **settings):
 
 
 def lay(state, burst, name=b"alert.xml"):
-    """Lay the burst's notice into the inbox."""
+    """Put the notice of the burst into the inbox."""
     inbox = state / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
     (inbox / os.fsdecode(name)).write_bytes(burst.alert)
@@ -89,7 +89,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_setting_of_one_part_is_one_clear_line_and_the_inbox_goes_on(case, burst, tmp_path):
+def test_a_wrong_setting_of_one_part_is_reported_and_the_inbox_continues(case, burst, tmp_path):
     settings, parts, reason = WRONG[case]
     (tmp_path / "gcn.toml").write_text('client_id = "me"\n')
     (tmp_path / "option.toml").write_text('[config]\n"no.such.option" = 1\n')
@@ -122,7 +122,7 @@ def test_the_listener_notifies_of_a_new_burst_and_leaves_no_process(burst, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.service
-def test_a_part_heals_when_its_setting_does(burst, tmp_path):
+def test_a_part_recovers_when_its_setting_is_corrected(burst, tmp_path):
     password = tmp_path / "password"
     (tmp_path / "nats").mkdir()
     with NatsServer(tmp_path / "nats", extra='authorization { token: "right" }') as server:
@@ -132,4 +132,4 @@ def test_a_part_heals_when_its_setting_does(burst, tmp_path):
             )
             password.write_text("right")
             wait_until(lambda: not reasons(tmp_path), what="recovery", timeout=120)
-        assert "NATS: works again" in log.read_text()
+        assert "NATS: working again" in log.read_text()

@@ -1,4 +1,4 @@
-"""The intake on a real NATS server: nothing lost, nothing unnoticed, whatever happens to the server."""
+"""The NATS source with a real server: no loss stays undetected when the server fails."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ def listening(server, root, **options):
 
 
 @pytest.mark.service
-def test_what_was_published_before_and_after_is_kept_once(nats_server, tmp_path):
+def test_messages_published_before_and_after_the_start_are_stored_once(nats_server, tmp_path):
     with listening(nats_server, tmp_path) as listener:
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
         publish(nats_server, contents(range(40)))
@@ -101,7 +101,7 @@ def test_two_listeners_share_the_work_and_lose_nothing(nats_server, tmp_path):
 
 
 @pytest.mark.service
-def test_the_server_may_be_killed_and_come_back(nats_server, tmp_path):
+def test_messages_survive_a_killed_server(nats_server, tmp_path):
     with listening(nats_server, tmp_path) as listener:
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
         for number in range(3):
@@ -114,7 +114,7 @@ def test_the_server_may_be_killed_and_come_back(nats_server, tmp_path):
 
 
 @pytest.mark.service
-def test_what_cannot_be_kept_is_not_acknowledged(nats_server, tmp_path):
+def test_a_message_that_cannot_be_stored_is_not_acknowledged(nats_server, tmp_path):
     def full(message):
         raise OSError("no space left on device")
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_kept_is_not_acknowledged(nats_server, tmp_path):
 
 
 def pending(server):
-    """Messages that the consumer has not acknowledged."""
+    """Return the number of unacknowledged messages of the consumer."""
 
     async def ask():
         client = await connect(server.url, name="test")
@@ -141,7 +141,7 @@ def pending(server):
 
 
 @pytest.mark.service
-def test_any_bytes_of_a_subject_or_header_are_taken_once_and_delay_nothing(nats_server, tmp_path, caplog):
+def test_any_bytes_in_a_subject_or_header_are_stored_once_without_delay(nats_server, tmp_path, caplog):
     with listening(nats_server, tmp_path) as listener:
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
         odd = []
@@ -165,7 +165,7 @@ def test_any_bytes_of_a_subject_or_header_are_taken_once_and_delay_nothing(nats_
 
 @pytest.mark.service
 def test_messages_that_break_the_client_are_fetched_by_number(nats_server, tmp_path):
-    """Without the remedies in our client, so that whatever else breaks it has the same end."""
+    """Our protection of the client is disabled, which covers any other cause of a broken client."""
     with listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
     odd = [b"odd %d" % number for number in range(3)]
@@ -178,7 +178,7 @@ def test_messages_that_break_the_client_are_fetched_by_number(nats_server, tmp_p
 
 
 @pytest.mark.service
-def test_odd_headers_of_a_message_that_is_fetched_again_harm_nobody(nats_server, tmp_path):
+def test_unusual_headers_of_a_refetched_message_are_accepted(nats_server, tmp_path):
     with listening(nats_server, tmp_path / "one"):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
         for number, headers in enumerate(ODD_HEADERS):
@@ -191,7 +191,7 @@ def test_odd_headers_of_a_message_that_is_fetched_again_harm_nobody(nats_server,
 
 
 @pytest.mark.service
-def test_what_a_killed_listener_had_not_acknowledged_is_taken_at_once(nats_server, tmp_path):
+def test_unacknowledged_messages_of_a_killed_listener_are_taken_at_once(nats_server, tmp_path):
     with listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
     publish(nats_server, contents(range(5)))
@@ -209,8 +209,8 @@ def test_what_a_killed_listener_had_not_acknowledged_is_taken_at_once(nats_serve
 
 
 @pytest.mark.service
-def test_a_message_sent_past_the_stream_is_ignored(tmp_path):
-    """Who may publish to our inbox can send what looks like an answer of the server."""
+def test_a_message_outside_the_stream_is_ignored(tmp_path):
+    """A user who may publish to our inbox subject can imitate an answer of the server."""
     port = free_port()
     with (
         NatsServer(tmp_path, extra=f'http: "127.0.0.1:{port}"') as nats_server,
@@ -227,7 +227,7 @@ def test_a_message_sent_past_the_stream_is_ignored(tmp_path):
 
 
 def inboxes(monitor_port):
-    """Subjects to which the listener is subscribed."""
+    """Return the subjects to which the listener is subscribed."""
     with socket.create_connection(("127.0.0.1", monitor_port), timeout=10) as link:
         link.sendall(b"GET /connz?subs=1 HTTP/1.0\r\n\r\n")
         answer = b"".join(iter(lambda: link.recv(65536), b""))
@@ -242,7 +242,7 @@ def the_block(server):
 
 @pytest.fixture
 def filled(nats_server, tmp_path):
-    """A stream with 50 messages that nobody has taken yet."""
+    """Yield a server whose stream has 50 unread messages."""
     with listening(nats_server, tmp_path):
         wait_until(lambda: exists(nats_server), what="the stream", timeout=30)
     publish(nats_server, contents(range(50)))
@@ -250,7 +250,7 @@ def filled(nats_server, tmp_path):
 
 
 @pytest.mark.service
-def test_a_flipped_bit_on_the_servers_disk_is_noticed(filled, tmp_path):
+def test_a_flipped_bit_on_the_servers_disk_is_detected(filled, tmp_path):
     filled.stop()
     raw = bytearray(the_block(filled).read_bytes())
     raw[raw.find(b"message 0020") + 3] ^= 4
@@ -268,7 +268,7 @@ def test_a_flipped_bit_on_the_servers_disk_is_noticed(filled, tmp_path):
 
 
 @pytest.mark.service
-def test_a_stream_that_lost_its_end_is_noticed_and_its_new_messages_are_not_missed(filled, tmp_path):
+def test_lost_newest_messages_are_detected_and_new_ones_are_received(filled, tmp_path):
     with listening(filled, tmp_path) as listener:
         listener.waits_for(contents(range(50)))
     filled.stop()
@@ -284,7 +284,7 @@ def test_a_stream_that_lost_its_end_is_noticed_and_its_new_messages_are_not_miss
     assert gaps[0].last == 50
 
 
-def test_the_ledger_is_read_on_from_where_another_intake_wrote(tmp_path):
+def test_the_ledger_includes_the_lines_of_other_intakes(tmp_path):
     made = datetime(2026, 3, 7, tzinfo=UTC)
     one, other = (StreamLedger(tmp_path, "S", made) for _ in range(2))
     one.note(1, b"a")

@@ -1,4 +1,4 @@
-"""Questions to the Burst Advocate that need no answer any more are ended."""
+"""Questions to the Burst Advocate that no longer need an answer are closed."""
 
 import threading
 from collections import Counter
@@ -25,7 +25,7 @@ RUN_IDS = st.builds(
 
 
 class Airflow:
-    """Stands for Airflow's API at the end of ours."""
+    """Replacement of the client of Airflow's API."""
 
     def __init__(self, active, gone=(), away=0):
         self.active, self.gone, self.away = list(active), gone, away
@@ -54,7 +54,7 @@ def no_later(burst_id, is_test, sequence):
 
 
 @given(st.lists(RUN_IDS, unique=True))
-def test_of_each_burst_and_of_its_tests_only_the_newest_question_stays(run_ids):
+def test_only_the_newest_question_of_a_burst_and_of_its_tests_stays_open(run_ids):
     left = set(run_ids) - unneeded(run_ids, never, no_later).keys()
 
     def story(run_id):
@@ -81,7 +81,7 @@ def test_the_question_about_another_run_stays(run_id):
     assert unneeded([run_id, f"{BURST}__3"], never, no_later) == {}
 
 
-def test_a_retraction_ends_the_questions_of_the_burst_and_not_those_of_its_tests(tmp_path):
+def test_a_retraction_closes_the_questions_of_the_burst_but_not_of_its_tests(tmp_path):
     archive = Archive(tmp_path)
     retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=datetime(2026, 3, 7, tzinfo=UTC))
     archive.mark_retracted(BURST, retraction, is_test=False)
@@ -90,8 +90,8 @@ def test_a_retraction_ends_the_questions_of_the_burst_and_not_those_of_its_tests
     assert airflow.ended == dict.fromkeys([f"{BURST}__2", f"{BURST}__3"], "closed: the burst was retracted")
 
 
-def test_a_result_whose_question_was_answered_already_ends_the_older_questions(tmp_path):
-    """A newer question that was answered within seconds was no longer open at the next look."""
+def test_an_answered_newer_result_closes_the_older_questions(tmp_path):
+    """A newer question answered within seconds is no longer open at the next check."""
     airflow = Airflow([f"{BURST}__2", f"{BURST}__2__test"])
     questions = OpenQuestions(Archive(tmp_path), tmp_path, airflow)
     for run_id, changes in (
@@ -107,13 +107,13 @@ def test_a_result_whose_question_was_answered_already_ends_the_older_questions(t
     assert airflow.ended == {f"{BURST}__2": f"closed: superseded by {BURST}__3"}
 
 
-def test_a_question_that_was_answered_meanwhile_stops_no_other(tmp_path):
+def test_a_question_answered_meanwhile_does_not_block_others(tmp_path):
     airflow = Airflow([f"{BURST}__{n}" for n in (1, 2, 3)], gone=(f"{BURST}__1",))
     OpenQuestions(Archive(tmp_path), tmp_path, airflow).end_unneeded()
     assert list(airflow.ended) == [f"{BURST}__2"]
 
 
-def test_an_airflow_that_does_not_answer_is_asked_again(tmp_path, monkeypatch):
+def test_an_unreachable_airflow_is_asked_again(tmp_path, monkeypatch):
     monkeypatch.setattr(open_questions, "EVERY_S", 0.0)
     airflow, stop, looks = Airflow([f"{BURST}__1", f"{BURST}__2"], away=2), threading.Event(), []
 

@@ -1,4 +1,4 @@
-"""Each part of the intake works alone."""
+"""Each part of the listener runs on its own."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from mxtvhf.intake.parts import Part
 
 
 class Stop(threading.Event):
-    """Ends the part after some pauses, and keeps their lengths."""
+    """Event that stops the part after some pauses and records their lengths."""
 
     def __init__(self, pauses):
         super().__init__()
@@ -39,7 +39,7 @@ def fails_with(*errors):
     return work
 
 
-def test_a_part_is_started_again_with_growing_pauses_whatever_ends_it(tmp_path, caplog):
+def test_a_part_is_restarted_with_growing_pauses_after_any_error(tmp_path, caplog):
     errors = [
         ValueError("odd"),
         InvalidInput("bad URL"),
@@ -64,14 +64,14 @@ def test_pauses_have_an_upper_limit(tmp_path):
     assert stop.pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0] + [60.0] * 6
 
 
-def test_a_part_that_works_again_is_no_longer_failing(tmp_path, caplog):
+def test_a_recovered_part_is_no_longer_failing(tmp_path, caplog):
     caplog.set_level("INFO")
     Part("messages out", fails_with(Retriable("no server"), Retriable("no server")), tmp_path).run(Stop(9))
     assert failing_parts(tmp_path) == []
     assert caplog.messages[-1] == "messages out: working again after 2 failures"
 
 
-def test_a_part_that_ends_unasked_is_started_again(tmp_path):
+def test_a_part_that_ends_without_a_stop_is_restarted(tmp_path):
     Part("inbox", lambda stop, works: None, tmp_path).run(Stop(3))
     assert failing_parts(tmp_path)[0].reason == "ended without being asked to stop"
 
@@ -81,7 +81,7 @@ def test_a_reason_of_any_bytes_can_be_recorded(tmp_path, caplog):
     assert failing_parts(tmp_path)[0].reason == r"caf\xe9; \x1b[2J"
 
 
-def test_old_and_damaged_records_count_for_nothing(tmp_path):
+def test_old_and_damaged_records_are_ignored(tmp_path):
     moment = datetime.now(UTC)
     old = PartFailure(part="a", reason="r", failures=1, since=moment, last=moment - timedelta(minutes=5))
     folder = tmp_path / "failing"
@@ -93,7 +93,7 @@ def test_old_and_damaged_records_count_for_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("in_the_way", ["file", "folder"])
-def test_a_part_goes_on_though_its_failure_cannot_be_recorded(tmp_path, in_the_way, caplog):
+def test_a_part_continues_if_its_failure_cannot_be_recorded(tmp_path, in_the_way, caplog):
     if in_the_way == "file":
         (tmp_path / "failing").write_text("")
     else:

@@ -1,4 +1,4 @@
-"""Which runs a burst gets, and that they are the same whatever the order and the accidents."""
+"""The runs of a burst, which do not depend on the order or the repetition of messages."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ POLICY = IntakePolicy(
 
 
 def count(raw, burst_id):
-    """Return the number of photons in packets: pixels of one photon count once."""
+    """Return the number of photons in packets, where the pixel entries of one photon count once."""
     return len(reconstruct(decode_stream(raw, burst_id, name="packets").photons).photons)
 
 
 class Desk:
-    """An archive into which messages come at given seconds, looked at after each one."""
+    """An archive that receives messages at given seconds, with a planning after each."""
 
     def __init__(self, root, burst_id, policy=POLICY):
         self.archive, self.bursts = Archive(root), OpenBursts(root)
@@ -55,7 +55,7 @@ class Desk:
             return count(file.read(), self.burst_id)
 
 
-def test_a_notice_alone_gets_one_run_however_often_it_comes(burst, tmp_path):
+def test_a_repeated_notice_gets_one_run(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     for second in range(3):
         desk.comes(burst.wakeup, second)
@@ -68,7 +68,7 @@ def test_a_notice_alone_gets_one_run_however_often_it_comes(burst, tmp_path):
     )
 
 
-def test_the_same_notice_in_another_spelling_is_no_second_input(burst, tmp_path):
+def test_a_notice_in_another_spelling_is_not_a_second_input(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     desk.comes(burst.wakeup, 0)
     desk.comes(burst.wakeup.replace(b"\n", b"\n  "), 1)
@@ -76,7 +76,7 @@ def test_the_same_notice_in_another_spelling_is_no_second_input(burst, tmp_path)
     assert len(desk.runs) == 1
 
 
-def test_photons_trickle_in_and_the_report_is_updated(burst, tmp_path):
+def test_arriving_photons_update_the_report(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     desk.comes(burst.wakeup, 0)
     for second, message in enumerate(burst.messages, start=1):
@@ -112,7 +112,7 @@ def test_few_photons_get_their_run_after_some_seconds(burst, tmp_path):
     assert [run.cause for run in desk.runs] == ["notice", "photons"]
 
 
-def test_packets_may_come_before_the_alert_that_names_them(burst, tmp_path):
+def test_packets_may_arrive_before_their_notice(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     for message in burst.messages:
         desk.comes(message, 0)
@@ -123,7 +123,7 @@ def test_packets_may_come_before_the_alert_that_names_them(burst, tmp_path):
     assert desk.photons(run) == run.photons > 40
 
 
-def test_a_later_notice_brings_a_run_with_the_packets_so_far(burst, tmp_path):
+def test_a_later_notice_gets_a_run_with_the_packets_received_so_far(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     for message in (burst.wakeup, *burst.messages, burst.alert):
         desk.comes(message, 1)
@@ -157,7 +157,7 @@ def test_a_test_of_the_same_id_neither_retracts_nor_joins_the_real_burst(burst, 
     assert [run.cause for run in desk.runs if not run.is_test][:2] == ["notice", "photons"]
 
 
-def test_a_burst_of_which_nothing_more_comes_is_closed(burst, tmp_path):
+def test_a_burst_without_new_messages_is_closed(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     desk.comes(burst.wakeup, 0)
     waiting, again = desk.looks(10)
@@ -177,7 +177,7 @@ def test_a_burst_of_which_nothing_more_comes_is_closed(burst, tmp_path):
 def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
     burst, tmp_path_factory, data
 ):
-    """Whatever the order, the repetitions, and how often a second intake looks in between."""
+    """For any order, repetitions and number of plannings by a second intake."""
     desk = Desk(tmp_path_factory.mktemp("desk"), burst.id)
     everything = [burst.wakeup, burst.alert, *burst.messages[:12]]
     order = data.draw(
@@ -197,7 +197,7 @@ def test_in_any_order_each_notice_gets_one_run_and_the_last_run_has_all_photons(
 
 
 def without_pointing(burst):
-    """The messages of the burst without their pointing packets."""
+    """Return the messages of the burst without pointing packets."""
     kind, frames = layout().photon, find_frames(burst.packets, layout())
     offsets = frames.offsets[kind.name].tolist()
     return [burst.packets[offset : offset + kind.size] for offset in offsets]
@@ -208,7 +208,7 @@ def attitude_of(burst):
     return attitude_product_bytes(attitude, burst.id, NOON)
 
 
-def test_an_attitude_product_places_photons_that_came_without_pointing_packets(burst, tmp_path):
+def test_an_attitude_product_locates_photons_without_pointing_packets(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     for message in (burst.wakeup, *without_pointing(burst)):
         desk.comes(message, 1)
@@ -221,7 +221,7 @@ def test_an_attitude_product_places_photons_that_came_without_pointing_packets(b
     assert Path(run.conf.attitude.removeprefix("file://")).read_bytes() == product
 
 
-def test_a_run_gets_the_attitude_product_that_came_last(burst, tmp_path):
+def test_a_run_gets_the_newest_attitude_product(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     for message in burst.messages:
         desk.comes(message, 0)
@@ -234,7 +234,7 @@ def test_a_run_gets_the_attitude_product_that_came_last(burst, tmp_path):
     assert Path(run.conf.attitude.removeprefix("file://")).read_bytes() == newer
 
 
-def test_an_attitude_product_alone_is_no_run(burst, tmp_path):
+def test_an_attitude_product_alone_gets_no_run(burst, tmp_path):
     desk = Desk(tmp_path, burst.id)
     desk.comes(attitude_of(burst), 0)
     assert desk.runs == []

@@ -1,4 +1,4 @@
-"""Signed messages: what a trusted key signed is taken in, all else is set aside."""
+"""Only messages signed by a trusted key are accepted; others go to quarantine."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ def test_openssl_makes_keys_and_signatures(tmp_path):
 
 
 @given(raw=st.binary(max_size=50), change=st.binary(min_size=1, max_size=3))
-def test_no_other_bytes_are_signed(raw, change):
+def test_a_signature_is_valid_only_for_its_bytes(raw, change):
     keys = (OTHER.public_key(), KEY.public_key())
     check_signature(raw, signed(KEY, raw), keys)
     with pytest.raises(InvalidInput, match="no trusted key made it"):
@@ -73,7 +73,7 @@ def test_no_other_bytes_are_signed(raw, change):
         pytest.param(signed(OTHER, b"raw"), "no trusted key made it", id="of another key"),
     ],
 )
-def test_what_is_no_signature_is_refused(signature, cause):
+def test_an_invalid_signature_is_rejected(signature, cause):
     with pytest.raises(InvalidInput, match=cause):
         check_signature(b"raw", signature, (KEY.public_key(),))
 
@@ -110,7 +110,7 @@ def publish(server, messages):
 
 
 @pytest.mark.service
-def test_over_nats_only_what_a_trusted_key_signed_is_taken_in(nats_server, archive, burst, keys_file):
+def test_only_messages_signed_by_a_trusted_key_are_accepted_over_nats(nats_server, archive, burst, keys_file):
     told, stop = [], threading.Event()
     intake = Intake(archive, None, IntakePolicy(), lambda message, reason: told.append(reason))
     source = NatsStream(nats_server.url, None, archive.root, gate(intake, keys_file))
@@ -149,6 +149,6 @@ def exists(server):
     return asyncio.run(look())
 
 
-def test_without_trusted_keys_signatures_are_not_looked_at(archive):
+def test_without_trusted_keys_signatures_are_ignored(archive):
     intake = Intake(archive, None, IntakePolicy())
     assert gate(intake, None) == intake.keep

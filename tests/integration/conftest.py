@@ -1,4 +1,4 @@
-"""A real Airflow with PostgreSQL, the reference GP service and NATS, started once for all tests here."""
+"""A real Airflow with PostgreSQL, the reference GP and NATS, started once for all tests of this folder."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ from support.webhook_server import WebhookServer
 
 @pytest.fixture(scope="session")
 def statsd():
-    """A StatsD server: a UDP socket that gets the metrics of the stack."""
+    """A StatsD server, that is a UDP socket that receives the metrics of the stack."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         server.settimeout(1.0)
@@ -36,14 +36,14 @@ def statsd():
 
 @pytest.fixture(scope="session")
 def nats(tmp_path_factory):
-    """Run the NATS server that the stack is told of."""
+    """Run the NATS server of the stack."""
     with NatsServer(tmp_path_factory.mktemp("nats")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def webhook(tmp_path_factory):
-    """Run the chat's webhook that the stack is told of."""
+    """Run the webhook of the stack's chat."""
     with WebhookServer(tmp_path_factory.mktemp("webhook")) as server:
         yield server
 
@@ -71,7 +71,7 @@ def mail():
 
 @pytest.fixture(scope="session")
 def notification(phone, pager, mail, tmp_path_factory):
-    """Who is notified of what: ada has duty until tomorrow, then eve."""
+    """Write the rota and the channels: ada is on duty until tomorrow, then eve."""
     folder = tmp_path_factory.mktemp("duty")
     services = (("ada", phone), ("eve", pager))
     lines = [server.url_file.read_text().replace("http:", f"{tag} = json:") for tag, server in services]
@@ -111,7 +111,7 @@ def stack(settings):
 
 @pytest.fixture(scope="session")
 def web(stack):
-    """Get a page of Airflow's web server as the logged-in user."""
+    """Return a function that requests a page of Airflow's web server with a login."""
     login = {"username": "admin", "password": stack.password}
     token = requests.post(f"{stack.url}/auth/token", json=login, timeout=10).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
@@ -125,7 +125,7 @@ def run(stack, settings):
 
 @pytest.fixture(scope="session")
 def told(settings, nats):
-    """Bring all that waits to NATS and return what it stored of a run."""
+    """Return a function that sends queued messages to NATS and returns those of a run."""
 
     async def use(run_id):
         client, stop = await connect(nats.url, name="test"), asyncio.Event()
@@ -155,7 +155,7 @@ def page(browser, stack):
 
 @pytest.fixture
 def lay(settings):
-    """Lay files into the inbox."""
+    """Return a function that puts files into the inbox."""
 
     def into_the_inbox(burst_id, **files):
         for name, raw in files.items():
@@ -168,7 +168,7 @@ def lay(settings):
 
 @pytest.fixture
 def arrivals(tmp_path):
-    """Simulate what arrives of a burst, by the name of its file in the inbox."""
+    """Return a function that simulates the files of a burst, by their names in the inbox."""
 
     def of(burst_id, **options):
         write_scenario(scenario_of(burst_id, ra_deg=80.0, dec_deg=10.0, counts=200, **options), tmp_path)
@@ -182,7 +182,7 @@ def arrivals(tmp_path):
 
 
 class BadGp(BaseHTTPRequestHandler):
-    """A GP that misbehaves as its server's ``mode`` says, and counts what it is asked."""
+    """A GP that misbehaves according to ``mode`` of its server and counts requests."""
 
     def answer(self, status, body, content_type="application/json"):
         self.send_response(status)
@@ -211,7 +211,7 @@ class BadGp(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def bad_gp(stack):
-    """Point the Connection ``mxt_gp`` at a server that misbehaves; put it back afterwards."""
+    """Set the Connection ``mxt_gp`` to a misbehaving server and restore it afterwards."""
 
     @contextmanager
     def serve(mode, status=b""):

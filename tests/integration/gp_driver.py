@@ -40,7 +40,7 @@ def run_dag(order: dict[str, Any]) -> dict[str, Any]:
 
 
 class DiesAfterwards:
-    """Lets the first tries of a task fail after its work is done."""
+    """Makes the first tries of a task fail after their work."""
 
     def __init__(self, times: int) -> None:
         self.times = times

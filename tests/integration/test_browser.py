@@ -1,4 +1,4 @@
-"""The web UI as a person uses it: from the form over report and desk to the announcement."""
+"""The web UI used like by a person: form, report, desk and announcement."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     desk = page.get_by_role("link", name="Desk", exact=True).last.get_attribute("href")
     page.goto(desk, timeout=180_000)  # the first page of a server waits for its imports
     expect(page.locator("#verdict")).to_contain_text("bright-xray")
-    expect(page.locator("#headline")).to_contain_text("90 % radius")
+    expect(page.locator("#headline")).to_contain_text("R90")
     folder = settings.releases / BURST / run_id
     approve(page, (folder / "release.json").exists)
     expect(page.locator("#decision")).to_contain_text("Approved by admin")
@@ -75,7 +75,7 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
 
 
 def approve(page, is_released):
-    """Approve with a comment; once more where a scheduler that is behind has the question put again."""
+    """Approve with a comment, and repeat it if a slow scheduler asks the question again."""
 
     def over():
         button = page.get_by_role("button", name="Approve", exact=True)
@@ -97,7 +97,7 @@ def test_the_form_describes_and_checks_its_fields(page):
     assert page.get_by_role("button", name="Trigger", exact=True).last.is_disabled()
 
 
-def test_the_page_of_the_rest_face_loads_from_this_server_alone(page, stack):
+def test_the_openapi_page_loads_only_from_this_server(page, stack):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto("/mxtvhf/docs")
@@ -106,8 +106,8 @@ def test_the_page_of_the_rest_face_loads_from_this_server_alone(page, stack):
     assert all(url.startswith((stack.url, "data:")) for url in requests)
 
 
-def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser, stack):
-    """A link to the desk showed raw JSON to a browser without a session."""
+def test_a_user_without_login_is_redirected_to_the_login_and_back(browser, stack):
+    """A link to the desk without a session used to show raw JSON."""
     page = browser.new_page(base_url=stack.url)
     page.set_default_timeout(60_000)
     wanted = "/mxtvhf/desk?from=message"

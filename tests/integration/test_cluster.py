@@ -30,7 +30,7 @@ def run(cluster):
     return Runner(cluster, cluster.deployment)
 
 
-def test_a_burst_laid_into_the_inbox_becomes_a_report_by_both_workers(cluster, run, tmp_path):
+def test_a_burst_in_the_inbox_becomes_a_report_by_both_workers(cluster, run, tmp_path):
     alert, _, packets, _ = write_scenario(scenario_of(BURST), tmp_path)
     for path in (alert, packets):
         shutil.copy(path, cluster.deployment.inbox)
@@ -42,11 +42,11 @@ def test_a_burst_laid_into_the_inbox_becomes_a_report_by_both_workers(cluster, r
 
 
 @pytest.mark.parametrize("service", TARGETS)
-def test_every_service_says_that_it_works(cluster, service):
+def test_every_service_is_healthy(cluster, service):
     check_service(service, cluster.deployment, instance=worker_name(0) if service == "worker" else None)
 
 
-def test_a_worker_that_is_not_there_is_missed(cluster):
+def test_a_missing_worker_is_unhealthy(cluster):
     with pytest.raises(Failure, match="worker-9"):
         check_service("worker", cluster.deployment, instance="worker-9")
 

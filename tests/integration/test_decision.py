@@ -1,4 +1,4 @@
-"""The Burst Advocate's decision in a real Airflow, and what is told by it."""
+"""The Burst Advocate's decision in a real Airflow and the resulting messages."""
 
 import json
 from contextlib import suppress
@@ -44,7 +44,7 @@ class Desk:
         return self.api._request("PATCH", self.address(run_id), json=body).status_code
 
     def answer_on_the_desk(self, run_id, option, report):
-        """Answer as the form of the page does; return the status and the reason."""
+        """Answer like the form of the page, and return the status and the reason."""
         address = f"/mxtvhf/desk/{run_id.split('__')[0]}/answer?run={run_id}"
         headers = {"Authorization": f"Bearer {self.token}"}
         body = self.body(option, report, position="best", comment="")
@@ -83,7 +83,7 @@ def inputs(settings, burst, role):
 
 @pytest.fixture(scope="module")
 def analysed(run, settings):
-    """One analysis of a burst that is no test; Airflow has asked about it."""
+    """Return an analysis of a real burst with an open question."""
     run_id = f"{BURST}__1"
     assert run(run_id, **inputs(settings, BURST, "observation")) == "success", run.api.task_states(run_id)
     assert run.api.task_states(run_id)["ask_ba"] == "success"
@@ -92,7 +92,7 @@ def analysed(run, settings):
 
 @pytest.fixture
 def another(analysed, run, settings):
-    """Put the report of the analysis under another run id, and ask about that."""
+    """Copy the report of the analysis to another run id and ask about it."""
 
     def use(sequence, burst=BURST, wait=True, **conf):
         run_id = f"{burst}__{sequence}"
@@ -114,9 +114,9 @@ def states(run, run_id):
     return run.api.task_states(run_id, dag_id=DECISION_DAG_ID)
 
 
-def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phone, stack, ada, bob):
+def test_a_question_notifies_and_one_person_acknowledges_the_burst(analysed, phone, stack, ada, bob):
     def messages():
-        return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision wanted"]
+        return [body["message"] for _, body in phone.got if body["title"] == f"{BURST}: decision needed"]
 
     wait_until(messages, what="the notification", timeout=120)
     (message,) = messages()
@@ -133,7 +133,7 @@ def test_a_question_notifies_and_one_person_has_the_burst_in_hand(analysed, phon
     admin = Desk(stack, ada.settings, "admin")
     refused = acknowledge(admin)
     assert refused.status_code == 409
-    assert "ada has it since" in refused.json()["detail"]
+    assert "acknowledged by ada at" in refused.json()["detail"]
     assert acknowledge(admin, instead_of="ada").json()["by"] == "admin"
 
 
@@ -175,7 +175,7 @@ def decided_of(settings, run_id):
 
 @pytest.fixture(scope="module")
 def announcements(told):
-    """Those that NATS stored of a run."""
+    """Return the messages of a run stored by NATS."""
     return lambda run_id: [one for one in told(run_id) if one.kind == "announcement"]
 
 
@@ -202,7 +202,7 @@ def test_the_question_shows_the_result_and_the_drafts(run, analysed, ada, web, s
         assert web(address).status_code == 200
 
 
-def test_who_may_only_look_cannot_answer(run, analysed, bob, stack):
+def test_a_viewer_cannot_answer(run, analysed, bob, stack):
     wait_for_the_question(run, analysed)
     assert bob.question(analysed)["response_received"] is False
     assert bob.answer(analysed, "Approve") == 403
@@ -211,7 +211,7 @@ def test_who_may_only_look_cannot_answer(run, analysed, bob, stack):
     assert states(run, analysed)["ba_decision"] == "awaiting_input"
 
 
-def test_an_approval_is_told_once(run, analysed, ada, settings, webhook, announcements):
+def test_an_approval_is_published_once(run, analysed, ada, settings, webhook, announcements):
     wait_for_the_question(run, analysed)
     webhook.got.clear()
     assert ada.answer(analysed, "Perhaps") == 400
@@ -239,7 +239,7 @@ def test_the_secret_of_the_webhook_is_in_no_log(settings, analysed):
     assert not [path for path in logs if secret in path.read_text(errors="replace")]
 
 
-def test_a_correction_is_what_is_told(run, another, ada, settings):
+def test_a_correction_is_published(run, another, ada, settings):
     run_id = another(2)
     assert (
         answered(run, ada, run_id, "Approve", "eclairs-wakeup", "The X-ray source is unrelated.") == "success"
@@ -251,27 +251,27 @@ def test_a_correction_is_what_is_told(run, another, ada, settings):
     assert "The X-ray source is unrelated." in circular
 
 
-def test_a_rejection_is_told_nobody(run, another, ada, settings, webhook, announcements):
+def test_a_rejection_publishes_nothing(run, another, ada, settings, webhook, announcements):
     run_id = another(3)
     webhook.got.clear()
     assert answered(run, ada, run_id, "Reject", "best", "A cosmic ray.") == "success"
     assert states(run, run_id) == {"ba_decision": "success", "announce": "skipped"}
-    assert reason(run, run_id, "announce") == f"{run_id}: rejected by ada: nothing is announced"
+    assert reason(run, run_id, "announce") == f"{run_id}: rejected by ada; nothing is announced"
     decided = decided_of(settings, run_id)
     assert (decided.choice, decided.comment) == ("reject", "A cosmic ray.")
     assert released_of(settings, run_id) is None
     assert (webhook.got, announcements(run_id)) == ([], [])
 
 
-def test_without_an_answer_nothing_is_told(run, another, settings):
+def test_without_an_answer_nothing_is_published(run, another, settings):
     run_id = another(4, wait=False, answer_within_s=1.0)
     assert ended(run, run_id) == "success"
     assert states(run, run_id) == {"ba_decision": "skipped", "announce": "skipped"}
-    assert "nobody answered in time: nothing is announced" in reason(run, run_id, "ba_decision")
+    assert "no answer in time; nothing is announced" in reason(run, run_id, "ba_decision")
     assert decided_of(settings, run_id) is None
 
 
-def test_a_position_that_is_none_is_refused(run, another, ada, settings):
+def test_an_invalid_position_is_rejected(run, another, ada, settings):
     run_id = another(5)
     assert answered(run, ada, run_id, "Approve", "moon") == "failed"
     assert "position 'moon'" in reason(run, run_id, "ba_decision")
@@ -279,7 +279,7 @@ def test_a_position_that_is_none_is_refused(run, another, ada, settings):
 
 
 def asked_again(run, ada, run_id):
-    """Wait until the question is put once more."""
+    """Wait until the question is asked again."""
     wait_until(
         lambda: ada.api.get(ada.address(run_id, ""))["try_number"] == 2,
         what=f"next try {run_id}",
@@ -288,7 +288,7 @@ def asked_again(run, ada, run_id):
     wait_for_the_question(run, run_id)
 
 
-def test_a_report_that_changed_behind_the_question_is_asked_about_again(run, another, ada, settings):
+def test_the_question_is_repeated_for_a_changed_report(run, another, ada, settings):
     run_id = another(6)
     path, read = settings.products / BURST / run_id / "report.json", ada.newest(f"{BURST}__6")
     path.write_text(path.read_text() + "\n")
@@ -311,7 +311,7 @@ def slow_gp(bad_gp):
 
 
 def asked_while_gp_runs(run, settings, burst):
-    """Start a run, and wait for its question; GP has not ended."""
+    """Start a run and wait for its question while GP is working."""
     run_id = f"{burst}__1"
     assert run.api.start_run(run_id, inputs(settings, burst, "observation") | {"gp_timeout_s": 1200})
     wait_for_the_question(run, run_id)
@@ -320,7 +320,7 @@ def asked_while_gp_runs(run, settings, burst):
 
 
 def test_the_preliminary_report_is_announced_while_gp_runs(run, settings, ada, slow_gp, announcements):
-    """The Burst Advocate waited for GP, up to 30 minutes; the position was there after 3 s."""
+    """The Burst Advocate used to wait up to 30 minutes for GP, although the position was known after 3 s."""
     run_id = asked_while_gp_runs(run, settings, "sb26051105")
     assert answered(run, ada, run_id, "Approve") == "success"
     released = released_of(settings, run_id)
@@ -355,7 +355,7 @@ def test_a_final_report_updates_the_open_question(run, settings, ada, bob, slow_
     assert (status, detail.split(",")[0]) == (409, "Already decided by ada")
 
 
-def test_a_test_alert_never_leaves(run, settings, ada, webhook, announcements):
+def test_nothing_of_a_test_alert_is_sent(run, settings, ada, webhook, announcements):
     run_id = f"{TEST_BURST}__1__test"
     webhook.got.clear()
     assert run(run_id, **inputs(settings, TEST_BURST, "test")) == "success"
@@ -376,7 +376,7 @@ def test_a_replay_is_not_asked_about(run, settings):
 
 
 def test_questions_hold_no_worker(run, another, settings):
-    """More questions wait than there are workers, and an analysis goes through all the same."""
+    """An analysis finishes although there are more open questions than workers."""
     # Of different bursts: of one burst only the newest question stays open.
     asked = [another(1, burst=f"sb260601{number:02d}", wait=False) for number in range(1, WORKERS + 3)]
     for run_id in asked:
@@ -386,8 +386,8 @@ def test_questions_hold_no_worker(run, another, settings):
     assert {states(run, run_id)["ba_decision"] for run_id in asked} == {"awaiting_input"}
 
 
-def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, another, ada):
-    """The second part of the task is given out while the first one is not known to have ended."""
+def test_an_immediate_answer_is_accepted(run, another, ada):
+    """The second part of the task is sent before the end of the first part is known."""
     asked = [another(1, burst=f"sb260602{number:02d}", wait=False) for number in range(1, 2 * WORKERS + 1)]
     open_ones = set(asked)
 
@@ -403,7 +403,7 @@ def test_an_answer_as_soon_as_the_question_is_there_is_taken_at_once(run, anothe
     assert tries == [1] * len(asked)
 
 
-def test_asked_twice_is_asked_once(run, analysed, settings):
+def test_a_repeated_question_is_asked_once(run, analysed, settings):
     again = {"dry_run": False, "dag_run_id": analysed, "task_ids": ["ask_ba"], "only_failed": False}
     run.api.post(f"/api/v2/dags/{DAG_ID}/clearTaskInstances", again)
     assert run.wait(analysed) == "success"
@@ -411,8 +411,8 @@ def test_asked_twice_is_asked_once(run, analysed, settings):
     assert run.ids(DECISION_DAG_ID).count(analysed) == 1
 
 
-def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, settings):
-    """Thirteen questions were open about eight bursts, and Airflow's form took answers to all of them."""
+def test_a_superseded_question_is_closed(another, run, ada, settings):
+    """Thirteen questions about eight bursts used to be open, and Airflow's form accepted answers to all."""
     older, newer = another(41), another(42)
     OpenQuestions(Archive(settings.archive), settings.products, run.api.separate()).end_unneeded()
     assert ended(run, older) == "failed"
@@ -426,12 +426,12 @@ def test_a_question_that_a_newer_one_supersedes_is_ended(another, run, ada, sett
 
 
 def sent_to_desk(desk, run_id, path, **body):
-    """Send a form of the desk as its page does; return status and answer."""
+    """Send a form of the desk like its page, and return status and answer."""
     answer = desk.api._request("POST", f"/mxtvhf/desk/{run_id.split('__')[0]}/{path}", json=body)
     return answer.status_code, answer.json().get("detail") if answer.content else None
 
 
-def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
+def test_an_announcement_is_submitted_and_retracted_by_users_who_may_decide(
     run, another, ada, bob, settings, webhook, told
 ):
     run_id = another(1, burst="sb26051108")
@@ -444,7 +444,7 @@ def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
         ("change", retraction),
     ):
         status, detail = sent_to_desk(bob, run_id, path, **body)
-        assert (status, detail) == (403, "bob may not decide about announcements")
+        assert (status, detail) == (403, "bob is not allowed to decide about announcements")
     assert sent_to_desk(ada, run_id, "submission", run=run_id, circular="GCN 1")[0] == 422
     assert sent_to_desk(ada, run_id, "submission", run=run_id, circular=44454) == (204, None)
     assert sent_to_desk(ada, run_id, "event", name="<b>GRB</b>")[0] == 409
@@ -452,7 +452,7 @@ def test_what_is_out_is_submitted_and_retracted_by_who_may_decide(
     assert sent_to_desk(ada, run_id, "change", **retraction) == (204, None)
     status, detail = sent_to_desk(ada, run_id, "change", **retraction)
     assert status == 409
-    assert "announcement 1 was retracted already by ada" in detail
+    assert "announcement 1 was already retracted by ada" in detail
     folder = settings.releases / "sb26051108" / "sb26051108__announcement_2"
     assert "in GCN Circ. 44454." in (folder / "circular.txt").read_text()
     assert webhook.texts[before].startswith("GRB 260511B (sb26051108): retraction of the SVOM/MXT result")

@@ -1,4 +1,4 @@
-"""The Burst Advocate's desk as a person uses it, in a real Airflow and a real browser."""
+"""The Burst Advocate's desk in a real Airflow and a real browser."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def gp_says(state):
 
 @pytest.fixture(scope="module")
 def finished(run, conf):
-    """A run that is at its end."""
+    """Return a finished run."""
     assert run(f"{BURST}__2", 300, **{**conf, "sequence": 2}) == "success"
     return f"{BURST}__2"
 
@@ -61,7 +61,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
         expect(page.locator("#answer [data-news]")).to_contain_text("You can decide now")
         radius = zoom_in(page)
         page.get_by_role("checkbox", name=re.compile("on board")).first.uncheck()
-        page.get_by_text("Pairwise comparison").click()
+        page.get_by_text("Explanation").click()
         page.evaluate("window.scrollTo(0, 200)")
         gp.status = gp_says("FAILED")
         expect(page.locator("#banners")).not_to_contain_text("PRELIMINARY", timeout=120_000)
@@ -72,7 +72,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     ring = page.locator("#sky-canvas circle.s-mxt-vhf")
     assert float(ring.get_attribute("r")) == pytest.approx(radius, rel=0.01)
     expect(page.locator("#sky-canvas circle.s-mxt-on-board")).to_have_count(0)
-    expect(page.locator("#pairs")).to_have_attribute("open", "")
+    expect(page.locator("#explanation")).to_have_attribute("open", "")
     # Not thrown back to the top; the browser takes off what became shorter above.
     assert page.evaluate("window.scrollY") > 100
     run.wait(RUN)
@@ -108,7 +108,7 @@ def test_a_page_loads_nothing_from_elsewhere_until_asked(page, stack, finished):
     assert any("aladin.cds.unistra.fr" in url for url in asked)
 
 
-def test_the_sky_view_obeys_keys_wheel_and_drag(page, finished):
+def test_the_sky_view_responds_to_keys_wheel_and_drag(page, finished):
     page.goto(f"/mxtvhf/desk/{BURST}?run={finished}")
     ring = page.locator("#sky-canvas circle.s-mxt-vhf")
     expect(ring).to_be_visible()
@@ -149,7 +149,7 @@ def test_the_pages_are_accessible_and_fit(page, finished, scheme, size):
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_airflow_leads_to_the_desk(page, run, finished):
+def test_airflow_links_to_the_desk(page, run, finished):
     page.goto("/")
     expect(page.get_by_text("MXT desk").first).to_be_attached()
     page.goto("/plugin/mxtvhf-desk")
@@ -170,7 +170,7 @@ def test_airflow_leads_to_the_desk(page, run, finished):
         assert run.links(finished, task)["Desk"] == f"/mxtvhf/desk/runs/{finished}"
 
 
-def test_what_is_downloaded_is_what_was_made(web, finished):
+def test_downloads_equal_the_products(web, finished):
     packed = web(f"/mxtvhf/desk/{BURST}/products.zip?run={finished}")
     with ZipFile(BytesIO(packed.content)) as file:
         assert json.loads(file.read(f"{finished}/report.json"))["run_id"] == finished
@@ -185,14 +185,14 @@ def test_an_unchanged_page_is_not_sent_again(stack, web, finished):
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_scripts_come_from_this_server_alone(web, finished):
+def test_scripts_are_loaded_only_from_this_server(web, finished):
     policy = web(f"/mxtvhf/desk/{BURST}").headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'self'" in policy
 
 
-def test_what_is_not_there_is_not_found(web, finished):
+def test_missing_pages_give_404(web, finished):
     for path in (
         "/sb00000000", "/none", f"/{BURST}?run=other", "/static/none.js", "/static/..%2fpages.py",
         "/runs/none", f"/{BURST}/release/decision.json?run={finished}",
@@ -201,7 +201,7 @@ def test_what_is_not_there_is_not_found(web, finished):
         assert web(f"/mxtvhf/desk{path}").status_code in (404, 422), path
 
 
-def test_nobody_sees_the_desk_without_logging_in(stack, finished):
+def test_the_desk_requires_a_login(stack, finished):
     paths = ["", f"/{BURST}", f"/runs/{finished}", "/static/desk.css", "/static/burst.js"]
     paths += [
         f"/{BURST}/{name}?run={finished}" for name in ("aladin", "products.zip", "release/circular.txt")

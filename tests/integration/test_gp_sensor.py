@@ -1,4 +1,4 @@
-"""Start and wait for GP in a real Airflow, against the reference service and a GP that misbehaves."""
+"""Start of and wait for GP in a real Airflow, with the reference GP and a misbehaving GP."""
 
 from __future__ import annotations
 
@@ -126,12 +126,12 @@ def gp():
 
 
 def outcome(run: dict) -> GpOutcome:
-    """What the task after GP gets to know."""
+    """Return the outcome of GP for later tasks."""
     assert run["states"]["crosscheck_positions"] == "success"
     return GpOutcome.model_validate(run["xcoms"]["crosscheck_positions.return_value"])
 
 
-def test_gp_that_is_done_at_the_first_poll_needs_no_deferral(airflow, gp):
+def test_a_gp_that_finishes_at_the_first_poll_needs_no_deferral(airflow, gp):
     run = airflow.run_dag(gp.url)
     assert run["states"]["wait_mxt_gp"] == "success"
     assert run["xcoms"]["start_mxt_gp_pipeline.return_value"] == PROCESS_ID
@@ -155,19 +155,19 @@ def test_a_gp_that_takes_the_event_file_needs_no_observation(airflow, gp):
     assert gp.posts == [{"mode": "GeneralProgram", "event_file": "events.fits"}]
 
 
-def test_gp_that_is_done_soon_is_lingered_for(airflow, gp):
+def test_a_fast_gp_is_polled_in_the_worker(airflow, gp):
     gp.states = ["pending", "running", "completed"]
     assert outcome(airflow.run_dag(gp.url, sensor={"linger": 20.0})).available
     assert len(gp.polls) == 3
 
 
-def test_a_gp_in_trouble_is_not_lingered_for(airflow, gp):
+def test_a_failing_gp_is_not_polled_in_the_worker(airflow, gp):
     gp.states = ["503", "completed"]
     assert outcome(airflow.run_dag(gp.url, sensor={"linger": 20.0})).available
     assert len(gp.polls) == 2
 
 
-def test_gp_that_takes_its_time_is_waited_for_by_the_trigger(airflow, gp):
+def test_a_slow_gp_is_polled_by_the_trigger(airflow, gp):
     gp.states = ["pending", "running", "500", "running", "completed"]
     run = airflow.run_dag(gp.url)
     assert outcome(run).available
@@ -193,7 +193,7 @@ def test_a_start_without_a_usable_answer_is_not_repeated(airflow, gp, mode):
     assert len(gp.posts) == 1
 
 
-def test_gp_that_says_try_later_is_asked_again(airflow, gp):
+def test_a_busy_gp_is_asked_again(airflow, gp):
     gp.start = "503"
     run = airflow.run_dag(gp.url)
     assert run["tries"]["start_mxt_gp_pipeline"] == 3
@@ -201,7 +201,7 @@ def test_gp_that_says_try_later_is_asked_again(airflow, gp):
     assert "GP answers 503" in outcome(run).reason
 
 
-def test_gp_that_refuses_is_not_asked_again(airflow, gp):
+def test_a_rejecting_gp_is_not_asked_again(airflow, gp):
     gp.start = "400"
     run = airflow.run_dag(gp.url)
     assert len(gp.posts) == 1
@@ -209,7 +209,7 @@ def test_gp_that_refuses_is_not_asked_again(airflow, gp):
     assert run["states"]["wait_mxt_gp"] == "upstream_failed"
 
 
-def test_nobody_listens(airflow):
+def test_an_unreachable_gp_is_reported(airflow):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -221,8 +221,8 @@ def test_nobody_listens(airflow):
 
 
 @pytest.mark.parametrize("states", [["nothing"], ["running", "nothing"]])
-def test_gp_that_finds_no_source_ends_the_wait_in_good_order(airflow, gp, states):
-    """It was a failed task."""
+def test_a_gp_without_a_source_ends_the_wait_successfully(airflow, gp, states):
+    """This used to fail the task."""
     gp.states = states.copy()
     run = airflow.run_dag(gp.url)
     assert set(run["states"].values()) == {"success"}
@@ -230,7 +230,7 @@ def test_gp_that_finds_no_source_ends_the_wait_in_good_order(airflow, gp, states
 
 
 @pytest.mark.parametrize("states", [["failed"], ["running", "failed"]])
-def test_gps_own_message_is_kept(airflow, gp, states):
+def test_the_message_of_gp_is_recorded(airflow, gp, states):
     gp.states = states.copy()
     run = airflow.run_dag(gp.url)
     assert run["states"]["wait_mxt_gp"] == "failed"
@@ -240,7 +240,7 @@ def test_gps_own_message_is_kept(airflow, gp, states):
 
 
 @pytest.mark.parametrize("states", [["html"], ["running", "html"]])
-def test_an_answer_beyond_hope_ends_the_wait(airflow, gp, states):
+def test_a_final_error_ends_the_wait(airflow, gp, states):
     gp.states = states.copy()
     run = airflow.run_dag(gp.url)
     assert run["states"]["wait_mxt_gp"] == "failed"
@@ -248,11 +248,11 @@ def test_an_answer_beyond_hope_ends_the_wait(airflow, gp, states):
     assert len(gp.polls) == len(states)
 
 
-def test_a_wait_that_is_too_long_is_given_up(airflow, gp):
+def test_the_wait_ends_at_its_time_limit(airflow, gp):
     gp.states = ["running"]
     run = airflow.run_dag(gp.url, sensor={"timeout": 0.3})
     assert run["states"]["wait_mxt_gp"] == "failed"
-    assert "given up; last: still RUNNING" in outcome(run).reason
+    assert "given up; last state: still RUNNING" in outcome(run).reason
     assert outcome(run).word == "timed out"
 
 
@@ -263,12 +263,12 @@ def test_without_deferral_the_worker_polls(airflow, gp):
     assert len(gp.polls) == 3
 
 
-def test_the_password_is_nowhere_in_what_a_failed_run_leaves(airflow, gp):
+def test_a_failed_run_shows_no_password(airflow, gp):
     gp.states = ["401"]
     assert "canary" not in json.dumps(airflow.run_dag(gp.url))
 
 
-def test_a_connection_that_is_none(airflow):
+def test_a_missing_connection_is_reported(airflow):
     run = airflow.run_dag("ftp://gp.example.org")
     assert run["tries"]["start_mxt_gp_pipeline"] == 1
     assert "Airflow Connection 'mxt_gp': GP base URL" in outcome(run).reason
@@ -343,7 +343,7 @@ def test_trigger_gives_up_on_a_job_that_gp_does_not_know(airflow, gp):
 
 
 @pytest.mark.parametrize("mode", ["400", "401", "html", "huge", "nested", "redirect", "types", "word"])
-def test_trigger_does_not_repeat_what_is_beyond_hope(airflow, gp, mode):
+def test_trigger_does_not_repeat_after_a_final_error(airflow, gp, mode):
     gp.states = [mode]
     (event,) = airflow.run_trigger(gp.url)["events"]
     assert f"GET {gp.url}/status?seqid={PROCESS_ID}: " in event["error"]
@@ -355,14 +355,14 @@ def test_trigger_against_a_port_without_tls(airflow, gp):
     assert "TLS connection failed" in event["error"]
 
 
-def test_a_restarted_trigger_does_not_wait_anew(airflow, gp):
+def test_a_restarted_trigger_keeps_its_deadline(airflow, gp):
     gp.states = ["running"]
     (event,) = airflow.run_trigger(gp.url, seconds=-60.0)["events"]
-    assert "given up; last: still RUNNING" in event["error"]
+    assert "given up; last state: still RUNNING" in event["error"]
     assert len(gp.polls) == 1
 
 
-def test_every_way_to_write_a_connection(airflow):
+def test_every_form_of_a_connection_is_accepted(airflow):
     connections = {
         "http://gp:8000": {"host": "gp", "port": 8000},
         "https://gp": {"host": "gp", "schema": "https"},
@@ -397,6 +397,6 @@ def test_every_way_to_write_a_connection(airflow):
         ({"host": "gp:port"}, "host: Port could not be cast to integer value as 'port'; expected a name or"),
     ],
 )
-def test_a_connection_that_contradicts_itself_is_refused(airflow, fields, cause):
+def test_a_contradictory_connection_is_rejected(airflow, fields, cause):
     (told,) = airflow.ask(do="urls", connections=[fields], uris=[])["urls"]
     assert told.startswith(f"refused: {cause}")

@@ -1,4 +1,4 @@
-"""When the listener is silent: without NATS, for other DAGs, and when something goes wrong in it."""
+"""Cases in which the listener sends no message: no NATS, other DAGs, or an error in it."""
 
 import json
 import os
@@ -34,7 +34,7 @@ listener.on_dag_run_failed(run, "task_failure")
 
 @pytest.fixture
 def tell(tmp_path):
-    """Call the hooks; return the messages and what was logged."""
+    """Return a function that calls the hooks and returns messages and log."""
 
     def use(*, nats="nats://127.0.0.1:4222", dag_id="mxt_vhf", conf=None):
         environment = {
@@ -68,20 +68,20 @@ def test_without_nats_nothing_is_written(tell, tmp_path):
     assert not (tmp_path / "var" / "outbox").exists()
 
 
-def test_other_dags_are_none_of_its_business(tell):
+def test_other_dags_are_ignored(tell):
     assert tell(dag_id="somebody_elses")[0] == []
 
 
 @pytest.mark.parametrize(
     ("dag_id", "is_replay"), [("mxt_vhf", False), ("mxt_vhf_test", False), ("mxt_vhf_rerun", True)]
 )
-def test_runs_of_alerts_are_told_in_whichever_dag_they_are(tell, dag_id, is_replay):
+def test_runs_of_alerts_give_messages_in_every_dag(tell, dag_id, is_replay):
     messages, _ = tell(dag_id=dag_id, conf={"burst_id": "sb26030704"})
     assert [message["is_replay"] for message in messages] == [is_replay] * len(messages)
     assert len(messages) >= 4
 
 
-def test_a_missing_report_costs_its_own_message_only(tell):
+def test_a_missing_report_affects_only_its_own_message(tell):
     conf = {"burst_id": "sb26051102", "alert": "<VOEvent role='observation'/>"}
     told, logged = tell(conf=conf)
     assert [(message["kind"], message["state"]) for message in told] == [
@@ -89,11 +89,11 @@ def test_a_missing_report_costs_its_own_message_only(tell):
     ]  # fmt: skip
     assert told[2]["error"] == "KeyError: 'x'"
     assert {message["is_test"] for message in told} == {False}
-    assert "run sb26051102__1: a message is lost" in logged
+    assert "run sb26051102__1: message not queued" in logged
 
 
 @pytest.mark.parametrize("conf", [None, {"burst_id": "../../etc", "alert": 7}])
-def test_a_run_with_an_unusable_configuration_is_told_without_a_burst(tell, conf):
+def test_a_run_with_an_invalid_configuration_gives_a_message_without_burst(tell, conf):
     told, _ = tell(conf=conf)
     assert [message["burst_id"] for message in told] == [None] * 5
     assert {message["is_test"] for message in told} == {None}

@@ -1,4 +1,4 @@
-"""A burst as it happens: laid into the inbox, reported, updated by notices, taken back."""
+"""A burst from its first notice to its retraction."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNI
 
 
 def planned(settings, burst_id, wanted):
-    """Wait for planned runs that Airflow has, and return those that are wanted."""
+    """Wait for planned runs in Airflow and return the selected ones."""
 
     def found():
         runs = planned_runs(Archive(settings.archive), burst_id)
@@ -36,7 +36,7 @@ def moments(report):
     return {entry["name"]: datetime.fromisoformat(entry["time"]) for entry in report["timeline"]}
 
 
-def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, run, lay, arrivals):
+def test_a_burst_in_the_inbox_gives_reports_for_all_notices(settings, run, lay, arrivals):
     burst_id = "sb27060101"
     these = arrivals(burst_id, role="observation")
     lay(burst_id, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
@@ -58,7 +58,7 @@ def test_a_burst_laid_into_the_inbox_is_reported_with_its_whole_story(settings, 
     assert not list(settings.inbox.glob(f"{burst_id}*"))
 
 
-def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, arrivals):
+def test_a_test_alert_is_processed_alike_and_marked(settings, run, lay, arrivals):
     burst_id = "sb27060102"
     lay(burst_id, **arrivals(burst_id))
     runs = planned(settings, burst_id, lambda plan: True)
@@ -68,9 +68,7 @@ def test_a_test_alert_goes_the_same_way_under_its_own_mark(settings, run, lay, a
     assert json.loads((run.folder(placed[-1].run_id) / "report.json").read_text())["is_test"]
 
 
-def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
-    settings, run, lay, arrivals, bad_gp, web
-):
+def test_a_retraction_stops_active_runs_and_marks_reports(settings, run, lay, arrivals, bad_gp, web):
     burst_id = "sb27060103"
     these = arrivals(burst_id, role="observation")
     with bad_gp("status", GP_RUNNING):
@@ -96,7 +94,7 @@ def test_a_retraction_stops_what_is_under_way_and_marks_what_was_reported(
     assert web(f"/mxtvhf/status?seqid={run_id}").json()["report"]["is_retracted"]
 
 
-def test_a_file_that_is_no_alert_is_listed_and_harms_nobody(settings, run, lay, arrivals, web):
+def test_an_invalid_file_is_listed_and_has_no_other_effect(settings, run, lay, arrivals, web):
     burst_id = "sb27060104"
     lay(burst_id, junk_xml=b"<html>503 Service Unavailable</html>", **arrivals(burst_id))
     placed = planned(settings, burst_id, has_packets)

@@ -119,7 +119,7 @@ def oidc_provider(secure):
 
 @pytest.fixture(scope="module", params=KINDS)
 def users(request, secure):
-    """Somebody of each role, known in one of the ways."""
+    """Users of each role, known by one of the login methods."""
     token = {"robot": secure.token("robot"), "admin": secure.token("admin")}
     with ExitStack() as end:
         if request.param == "database":
@@ -134,7 +134,7 @@ def users(request, secure):
         yield WebUsers(secure.url, token, secure.authority.ca)
 
 
-def test_no_url_of_ours_answers_a_stranger(users, routes):
+def test_every_url_requires_a_login(users, routes):
     check_strangers(users, routes)
 
 
@@ -143,11 +143,11 @@ def test_a_viewer_reads_everything_and_changes_nothing(users, routes):
 
 
 @pytest.mark.parametrize("role", ["robot", "user", "op", "admin"])
-def test_whoever_may_trigger_starts_runs(users, role):
+def test_users_who_may_trigger_can_start_runs(users, role):
     check_starter(users, role)
 
 
-def test_a_viewer_starts_nothing_by_airflows_own_api(users, tmp_path):
+def test_a_viewer_cannot_start_runs_by_airflows_api(users, tmp_path):
     check_viewer_starts_nothing(users, conf_of("sb26030303", tmp_path))
 
 
@@ -178,7 +178,7 @@ def test_a_robot_starts_and_reads_runs_and_does_nothing_else(users, secure, tmp_
         assert users.ask(method, refused, role="robot", json=body).status_code == 403, refused
 
 
-def test_whoever_is_in_no_group_may_nothing(users, secure, request):
+def test_a_user_in_no_group_has_no_rights(users, secure, request):
     if request.node.callspec.params["users"] != "ldap":
         pytest.skip(
             "asked of LDAP only: the database has no groups, those of OpenID Connect are mapped alike"
@@ -189,7 +189,7 @@ def test_whoever_is_in_no_group_may_nothing(users, secure, request):
         assert users.ask("GET", path, token=token).status_code == 403, path
 
 
-def test_wrong_passwords_are_refused(users, secure):
+def test_wrong_passwords_are_rejected(users, secure):
     for name, password in (("admin", "guess"), ("ada", "guess"), ("nobody", "guess")):
         with pytest.raises(Failure, match=f"user '{name}' refused"):
             secure.token(name, password)
@@ -198,7 +198,7 @@ def test_wrong_passwords_are_refused(users, secure):
 # ------------------------------------------------------------------ what fails, and comes back by itself
 
 
-def test_while_the_directory_is_down_nobody_of_it_gets_in_and_accounts_do(secure):
+def test_without_the_directory_only_local_accounts_can_log_in(secure):
     with ldap_server(secure) as server:
         secure.token("ada", "ldap-ada")
         server.stop()
@@ -223,7 +223,7 @@ def test_passwords_are_hashed_in_the_database_and_no_secret_is_written_anywhere(
         assert not [secret for secret in secrets if secret in text], path
 
 
-def test_a_new_password_and_role_come_into_force_with_the_next_migration(secure):
+def test_a_new_password_and_role_take_effect_at_the_next_migration(secure):
     file = secure.config.parent / "secrets" / "users"
     passwords = json.loads(file.read_text())
     file.write_text(json.dumps({**passwords, "robot": "canary-new"}))
@@ -253,8 +253,8 @@ def test_the_listener_cannot_be_an_administrator(secure):
         secure.config.write_text(text)
 
 
-def test_a_half_migrated_database_is_named_and_waited_for(secure):
-    """As after an upgrade that was killed: a service waits, and starts by itself when the tables fit."""
+def test_an_incomplete_migration_is_reported_and_waited_for(secure):
+    """After an interrupted upgrade a service waits and starts when the tables are complete."""
     (secure.deployment.home / "airflow" / "schema.json").unlink()
     with secure.cursor() as cursor:
         cursor.execute("SELECT version_num FROM alembic_version")
@@ -265,7 +265,7 @@ def test_a_half_migrated_database_is_named_and_waited_for(secure):
         secure.restart(Service.DAG_PROCESSOR, ready=False)
 
         def says():
-            return "its tables are not those of Airflow" in secure.log(Service.DAG_PROCESSOR)
+            return "the tables do not match Airflow" in secure.log(Service.DAG_PROCESSOR)
 
         wait_until(says, what="the line in the log", timeout=120, processes=secure.processes)
     finally:

@@ -1,4 +1,4 @@
-"""What a real Airflow tells over a real NATS, and that it never suffers from it."""
+"""Messages of a real Airflow over a real NATS, which never affect its runs."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def conf(settings):
 
 
 def states(messages, kind="step"):
-    """The states told of each step, in order."""
+    """Return the states in the messages of each step, in order."""
     found = {}
     for message in messages:
         if message.kind == kind:
@@ -29,7 +29,7 @@ def states(messages, kind="step"):
     return found
 
 
-def test_a_run_tells_each_step_and_both_reports(run, conf, told, web, stack):
+def test_a_run_sends_messages_of_each_step_and_both_reports(run, conf, told, web, stack):
     run_id = f"{BURST}__1"
     assert run(run_id, **conf) == "success"
     messages = told(run_id)
@@ -59,7 +59,7 @@ def test_a_run_tells_each_step_and_both_reports(run, conf, told, web, stack):
     assert sum(final.verdicts.values()) > 0
 
 
-def test_a_failed_step_says_why(run, conf, told):
+def test_the_message_of_a_failed_step_has_the_reason(run, conf, told):
     run_id = f"{BURST}__2"
     assert run(run_id, **conf | {"alert": "<html/>"}) == "failed"
     messages = told(run_id)
@@ -76,7 +76,7 @@ def test_a_step_with_nothing_to_do_is_skipped(run, conf, told):
     assert ["started", "skipped"] in states(told(run_id)).values()
 
 
-def test_a_try_that_fails_is_told_with_its_number_until_the_last_one(run, conf, told, stack):
+def test_each_failed_try_gives_a_message_with_its_number(run, conf, told, stack):
     run_id = f"{BURST}__4"
     stack.api.put_connection(gp_connection(f"http://127.0.0.1:{free_port()}"))
     try:
@@ -91,7 +91,7 @@ def test_a_try_that_fails_is_told_with_its_number_until_the_last_one(run, conf, 
     assert all(b.error for b in gp if b.state != "started")
 
 
-def test_without_nats_a_run_succeeds_and_tells_later(run, conf, told, nats):
+def test_without_nats_a_run_succeeds_and_its_messages_are_sent_later(run, conf, told, nats):
     run_id = f"{BURST}__5"
     nats.kill()
     try:
@@ -101,14 +101,14 @@ def test_without_nats_a_run_succeeds_and_tells_later(run, conf, told, nats):
     assert states(told(run_id), "run") == {"run": ["started", "succeeded"]}
 
 
-def test_an_outbox_that_cannot_be_written_costs_messages_only(run, conf, settings, told):
+def test_an_unwritable_outbox_affects_only_messages(run, conf, settings, told):
     run_id = f"{BURST}__6"
     aside = settings.home / "outbox-aside"
     settings.outbox.rename(aside)
     settings.outbox.write_text("in the way")
     try:
         assert run(run_id, **conf) == "success"
-        assert "a message is lost" in run.log(run_id, "fits_feed")
+        assert "message not queued" in run.log(run_id, "fits_feed")
     finally:
         settings.outbox.unlink()
         aside.rename(settings.outbox)

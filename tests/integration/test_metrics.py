@@ -1,4 +1,4 @@
-"""Airflow's own metrics, switched on by our settings, at real receivers."""
+"""Airflow's own metrics, enabled by our settings, with real receivers."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A night on duty, in a real browser: who is on duty sleeps, the next one decides; then all is taken back."""
+"""A night on duty in a real browser: the next person decides, and everything is retracted later."""
 
 from contextlib import suppress
 
@@ -27,25 +27,25 @@ RETRACTION = "SVOM found a particle event."
 
 @pytest.fixture
 def eve(browser, stack, settings):
-    """The window of eve, who looks at the desk on a phone."""
+    """The browser of eve, who uses the desk on a phone."""
     password = user_passwords(settings.home)["eve"]
     with logged_in(browser, stack.url, "eve", password, width=390, height=844) as page:
         yield page
 
 
 def releases(settings):
-    """What is out, with its folder, in the order of the announcements."""
+    """Return the announcements with their folders, in their order."""
     paths = (settings.releases / BURST).glob("*/release.json")
     found = [(Release.model_validate_json(path.read_bytes()), path.parent) for path in paths]
     return sorted(found, key=lambda one: one[0].number)
 
 
 def paged(pager, word):
-    """What eve was notified of with a word in the title."""
+    """Return the notifications of eve with a word in the title."""
     return [body for _, body in pager.got if BURST in body["title"] and word in body["title"]]
 
 
-def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, pager, webhook, eve):
+def test_the_next_person_decides_and_retracts(lay, arrivals, settings, mail, pager, webhook, eve):
     these = arrivals(BURST, role="observation")
     lay(BURST, wakeup_xml=these["wakeup_xml"], packets_bin=these["packets_bin"])
     wait_until(
@@ -54,14 +54,14 @@ def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, p
         timeout=180,
     )
     # Ada does not answer.
-    wait_until(lambda: paged(pager, "decision wanted"), what="a message to eve", timeout=120)
+    wait_until(lambda: paged(pager, "decision needed"), what="a message to eve", timeout=120)
     record = Ledger(settings.notifications).record(BURST)
     sent = next(one.time for one in record.attempts if one.state == "sent")
     written = next(one.raised for one in record.occurrences if one.event == "first_position")
     print(f"notified {(sent - written).total_seconds():.1f} s after the first position")
     asked = [one["Subject"] for one in mail.got if f"{BURST}: " in one["Subject"]]
-    assert len([subject for subject in asked if "decision wanted" in subject]) == 1
-    (message,) = paged(pager, "decision wanted")
+    assert len([subject for subject in asked if "decision needed" in subject]) == 1
+    (message,) = paged(pager, "decision needed")
     (link,) = (word for word in message["message"].split() if "/mxtvhf/desk/" in word)
 
     eve.goto(link)
@@ -98,7 +98,7 @@ def test_the_next_one_decides_and_takes_it_back(lay, arrivals, settings, mail, p
 
 
 def changed(page, settings, word, reason):
-    """Correct or retract what is out; return the new announcement and its VOEvent."""
+    """Correct or retract the announcement, and return the new announcement and its VOEvent."""
     before = len(releases(settings))
     form = page.locator(f"#{word.lower()}-form")
     form.locator("[name=reason]").fill(reason)
@@ -112,7 +112,7 @@ def changed(page, settings, word, reason):
 
 
 def approved(page, settings):
-    """Approve the newest result; once more where the page changed meanwhile."""
+    """Approve the newest result, and repeat it if the page changed meanwhile."""
     if releases(settings):
         return True
     with suppress(PageTimeout):

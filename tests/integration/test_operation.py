@@ -1,4 +1,4 @@
-"""Health and metrics of a real installation; its backup."""
+"""Health, metrics and backup of a real installation."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_a_running_installation_is_healthy(stack, settings, web):
     assert re.search(r"^ok  airflow_version +3\S+ \(tested\); patches: none$", told.stdout, re.M)
 
 
-def test_prometheus_reads_the_figures(web):
+def test_prometheus_reads_the_metrics(web):
     answer = web("/mxtvhf/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
@@ -56,10 +56,15 @@ def test_a_running_installation_is_saved(stack, settings, tmp_path):
     assert stack.api.is_healthy()
 
 
-def test_maintenance_lines_of_the_readme(stack, settings, tmp_path):
-    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
-    (block,) = [block for block in blocks if "mxtvhf backup" in block]
-    lines = [line for line in block.splitlines() if line.startswith(".venv/bin/mxtvhf ")]
+def test_maintenance_lines_of_the_docs(stack, settings, tmp_path):
+    pages = [PROJECT / "docs" / "how-to" / name for name in ("monitor.md", "back-up-and-recover.md")]
+    blocks = [block for page in pages for block in page.read_text().split("```sh\n")[1:]]
+    lines = [
+        line
+        for block in blocks
+        for line in block.split("```")[0].splitlines()
+        if line.startswith(".venv/bin/mxtvhf ") and "--" not in line.split("#")[0].replace("--dry-run", "")
+    ]
     done = {}
     for line in lines:
         _, name, *words = shlex.split(line, comments=True)
@@ -74,7 +79,7 @@ def test_maintenance_lines_of_the_readme(stack, settings, tmp_path):
     assert "uses this state folder" in done["restore"].stderr
 
 
-def test_retention_waits_until_it_is_wanted_and_then_works(stack, run):
+def test_retention_is_paused_until_it_is_enabled(stack, run):
     dag_id = "mxt_vhf_retention"
     assert stack.api.get(f"/api/v2/dags/{dag_id}")["is_paused"]
     stack.api.start_run("by-hand", {}, dag_id=dag_id)

@@ -1,4 +1,4 @@
-"""Replays in a real Airflow: the same comes out again, and what does not is seen."""
+"""Replays in a real Airflow: equal results are reproduced, and differences are detected."""
 
 import json
 import re
@@ -19,7 +19,7 @@ DAG_ID = "mxt_vhf_replay"
 
 @pytest.fixture(scope="module")
 def originals(run, settings):
-    """A run with a report, then one that had no packets and so had nothing to report."""
+    """Return a run with a report, and one without packets and therefore without a report."""
     folder = settings.inputs / "replayed"
     start = datetime(2026, 1, 23, 4, 5, 6, tzinfo=UTC)
     write_scenario(scenario_of(BURST, ra_deg=120.0, dec_deg=20.0, start=start, seed=3), folder)
@@ -48,7 +48,7 @@ def replay(stack, settings):
 
 @pytest.fixture(scope="module")
 def replayed(replay, originals):
-    """What the command says of a replay of the burst: comparisons by original run."""
+    """Return the comparisons of a replay of the burst, by original run."""
     done = replay(BURST, "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     return {one["archived_run"]: one for one in json.loads(done.stdout)}
@@ -85,7 +85,7 @@ def test_the_comparison_is_a_link_and_a_file_of_the_run(run, web, originals, rep
     assert web(f"/mxtvhf/runs/{new_run}/comparison.json").json()["outcome"] == "equal"
 
 
-def test_a_second_try_takes_up_the_replays_of_the_first(run, replayed):
+def test_a_retry_continues_with_the_replays_of_the_first_try(run, replayed):
     replay_run, before = newest(run), set(run.ids())
     tries = {"dry_run": False, "dag_run_id": replay_run, "only_failed": False, "include_downstream": True}
     run.api.post(f"/api/v2/dags/{DAG_ID}/clearTaskInstances", {**tries, "task_ids": ["start_replays"]})
@@ -94,7 +94,7 @@ def test_a_second_try_takes_up_the_replays_of_the_first(run, replayed):
     assert set(run.api.task_states(replay_run, dag_id=DAG_ID).values()) == {"success"}
 
 
-def test_what_changed_makes_the_dag_red(run, settings, replay, originals):
+def test_a_changed_result_fails_the_dag_run(run, settings, replay, originals):
     path = product_folder(settings.products, BURST, originals[0]) / "report.json"
     archived = path.read_bytes()
     report = json.loads(archived)
@@ -122,7 +122,7 @@ def test_days_without_a_burst_have_nothing_to_replay(run, replay, originals):
     assert set(run.ids()) == before
 
 
-def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
+def test_with_a_speed_the_runs_keep_the_spacing_of_their_inputs(run, replay, originals):
     speed = 100.0
     done = replay(BURST, "--speed", str(speed), "--no-wait")
     replay_run = done.stdout.strip()
@@ -147,7 +147,7 @@ def test_at_a_pace_the_runs_come_as_their_inputs_came(run, replay, originals):
         ((BURST, "--speed", "0"), "speed"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_started(run, replay, arguments, reason):
+def test_bad_input_is_rejected_before_anything_is_started(run, replay, arguments, reason):
     before = run.ids(DAG_ID)
     done = replay(*arguments)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The REST API in a real Airflow: by hand, by the command line, by schemathesis."""
+"""The REST API in a real Airflow, tested directly, by the command line and by schemathesis."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def conf(burst_folder):
 
 @pytest.fixture(scope="session")
 def mxtvhf(stack, settings):
-    """The command line, on the stack of the tests as on that of ``make run``."""
+    """Return a function that runs the command line on the stack of the tests."""
     environment = {**os.environ, "MXTVHF_STATE": str(settings.home), "MXTVHF_AIRFLOW_URL": stack.url}
 
     def command(*arguments, **changes):
@@ -70,7 +70,7 @@ def mxtvhf(stack, settings):
 
 @pytest.fixture(scope="session")
 def finished(mxtvhf, burst_folder):
-    """A run that the command line started and waited for."""
+    """Return a run that the command line started and waited for."""
     done = mxtvhf("start", burst_folder / "alert.xml", burst_folder / "packets.bin", "--wait", "--json")
     assert done.returncode == 0, done.stderr + done.stdout
     return json.loads(done.stdout)
@@ -86,7 +86,7 @@ def as_answer(response):
     )
 
 
-def test_a_finished_run_is_told_in_the_words_of_gps_contract(ask, finished, burst_folder):
+def test_the_status_of_a_finished_run_follows_gps_contract(ask, finished, burst_folder):
     run_id = finished["processing_descriptor"]["process_id"]
     assert run_id == f"{BURST}__1__test"
     status = job_status(as_answer(ask("GET", f"/status?seqid={run_id}")), run_id)
@@ -97,12 +97,12 @@ def test_a_finished_run_is_told_in_the_words_of_gps_contract(ask, finished, burs
     assert finished["report"]["is_test"]
 
 
-def test_a_test_runs_in_a_dag_of_its_own_and_is_found_without_its_mark_too(ask, finished):
+def test_a_test_runs_in_its_own_dag_and_is_found_without_its_mark(ask, finished):
     assert finished["run"]["dag_id"] == "mxt_vhf_test"
     assert ask("GET", f"/status?seqid={BURST}__1").json()["run"]["run_id"] == f"{BURST}__1__test"
 
 
-def test_an_alert_that_is_no_test_runs_in_the_dag_of_live_alerts(ask, run, conf, burst_folder):
+def test_a_real_alert_runs_in_the_dag_of_live_alerts(ask, run, conf, burst_folder):
     alert = (burst_folder / "alert.xml").read_text().replace('role="test"', 'role="observation"')
     started = ask("POST", "/processing", json={**conf, "alert": alert, "packets": None, "sequence": 76})
     assert started.status_code == 201
@@ -111,7 +111,7 @@ def test_an_alert_that_is_no_test_runs_in_the_dag_of_live_alerts(ask, run, conf,
     run.wait(f"{BURST}__76")
 
 
-def test_report_and_products_are_had_by_their_urls(stack, web, finished):
+def test_report_and_products_are_available_at_their_urls(stack, web, finished):
     report = finished["report"]
     assert web(report["json_url"]).json()["run_id"] == f"{BURST}__1__test"
     assert web(report["url"]).status_code == 307
@@ -120,7 +120,7 @@ def test_report_and_products_are_had_by_their_urls(stack, web, finished):
     assert web(report["products"]["event_file"]).content.startswith(b"SIMPLE  =")
 
 
-def test_the_same_input_again_starts_nothing_and_another_is_refused(ask, run, finished, conf):
+def test_the_same_input_starts_nothing_and_a_different_one_is_rejected(ask, run, finished, conf):
     before = run.ids()
     again = ask("POST", "/processing", json=conf)
     assert again.status_code == 200
@@ -142,7 +142,7 @@ def test_two_posts_at_once_make_one_run(ask, run, conf):
     run.wait(f"{BURST}__77__test")
 
 
-def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
+def test_the_status_of_a_failed_run_has_the_reason(ask, run, conf):
     started = ask("POST", "/processing", json={**conf, "packets": None, "sequence": 78})
     assert started.json()["processing_descriptor"]["state"] in ("PENDING", "RUNNING")
     run.wait(f"{BURST}__78__test")
@@ -162,7 +162,7 @@ def test_why_nothing_came_of_a_run_is_told(ask, run, conf):
     assert note["reason"] in failed["processing_descriptor"]["message"]
 
 
-def test_why_gp_gave_nothing_is_told_beside_the_result(ask, run, conf, bad_gp):
+def test_the_status_has_the_reason_for_a_missing_gp_result(ask, run, conf, bad_gp):
     with bad_gp("html"):
         ask("POST", "/processing", json={**conf, "sequence": 80})
         assert run.wait(f"{BURST}__80__test") == "failed"
@@ -197,14 +197,14 @@ def test_lists_of_bursts_and_runs(ask, finished):
         ({"sequence": None}, 422, "body.sequence"),
     ],
 )
-def test_a_bad_request_is_refused_in_one_line(ask, conf, body, status, words):
+def test_a_bad_request_is_rejected_in_one_line(ask, conf, body, status, words):
     answer = ask("POST", "/processing", json=conf | body)
     assert answer.status_code == status
     assert words in answer.json()["detail"]
     assert "\n" not in answer.json()["detail"]
 
 
-def test_what_is_not_there_is_not_found(ask):
+def test_missing_pages_give_404(ask):
     for path in ("/status?seqid=unknown", "/runs/unknown/events.fits", "/nothing"):
         assert ask("GET", path).status_code == 404
         assert list(ask("GET", path).json()) == ["detail"]
@@ -248,9 +248,9 @@ def test_info_shows_the_latency(mxtvhf, finished):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["info", "unknown"], 2, "no run unknown"),
+        (["info", "unknown"], 2, "run unknown not found"),
         (["info", "sb00000000"], 2, "no run of this burst"),
-        (["info", "unknown", "--latency"], 2, "give one of"),
+        (["info", "unknown", "--latency"], 2, "give only one of"),
         (["start", "/nowhere/alert.xml"], 2, "/nowhere/alert.xml"),
     ],
 )
@@ -274,14 +274,14 @@ def test_airflow_down_and_a_wrong_password_are_failures(mxtvhf, tmp_path):
     assert "canary" not in refused.stderr
 
 
-def test_start_waits_and_tells_by_its_status_that_there_is_no_result(mxtvhf, burst_folder):
+def test_start_waits_and_its_exit_status_shows_a_missing_result(mxtvhf, burst_folder):
     done = mxtvhf("start", burst_folder / "alert.xml", "--sequence", "81", "--wait")
     assert done.returncode == 1
     assert "no VHF packets received with this alert" in done.stdout
 
 
-def test_curl_lines_of_the_readme(stack, settings, burst_folder):
-    blocks = (PROJECT / "README.md").read_text().split("```")[1::2]
+def test_curl_lines_of_the_docs(stack, settings, burst_folder):
+    blocks = (PROJECT / "docs" / "how-to" / "start-a-run.md").read_text().split("```")[1::2]
     (block,) = [block for block in blocks if "/mxtvhf/processing" in block]
     script = block.removeprefix("sh\n")
     for here, there in {
@@ -311,7 +311,7 @@ def description(stack, token):
 
 @pytest.fixture(scope="module")
 def paused(stack, run, token):
-    """The DAGs of live alerts and tests paused: what is started stays queued, and is removed afterwards."""
+    """Pause the DAGs of live alerts and tests, so that runs stay queued, and remove these runs afterwards."""
     api, headers = f"{stack.url}/api/v2/dags", {"Authorization": f"Bearer {token}"}
     dag_ids = [kind.dag_id for kind in (RunKind.LIVE, RunKind.TEST)]
     for dag_id in dag_ids:
@@ -326,11 +326,11 @@ def paused(stack, run, token):
         assert run.api.unpause(dag_id)
 
 
-def test_a_paused_dag_is_told(ask, conf, paused):
+def test_a_paused_dag_is_reported(ask, conf, paused):
     started = ask("POST", "/processing", json={**conf, "sequence": 84}).json()["processing_descriptor"]
     assert started["state"] == "PENDING"
     assert "the DAG is paused" in started["message"]
 
 
-def test_the_face_is_as_its_description_says_whatever_is_sent(description, token, paused):
+def test_the_rest_api_matches_its_openapi_description(description, token, paused):
     assert asked_as_described(description, headers={"Authorization": f"Bearer {token}"}) >= 8

@@ -1,4 +1,4 @@
-"""Live alerts, tests and reruns in DAGs of their own: none of the others keeps a live alert waiting."""
+"""Live alerts, tests and reruns have separate DAGs, so that no other run delays a live alert."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_the_three_dags_have_the_same_tasks_and_no_schedule(stack):
         assert stack.api.get(f"/api/v2/dags/{dag_id}")["timetable_summary"] is None
 
 
-def test_the_nightly_replay_waits_until_somebody_unpauses_it(stack):
+def test_the_nightly_replay_is_paused_until_it_is_enabled(stack):
     nightly = stack.api.get("/api/v2/dags/mxt_vhf_replay_nightly")
     assert nightly["is_paused"]
     assert nightly["timetable_summary"] == "0 4 * * *"

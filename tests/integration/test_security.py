@@ -1,15 +1,18 @@
-"""A real Airflow under attack: by strangers, by viewers, by hostile requests; and its secrets."""
+"""Security of a real Airflow: logins, roles, hostile requests and secrets."""
 
 import base64
 import io
 import json
 from contextlib import closing
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import psycopg2
 import pytest
 import requests
 
+from mxtvhf.archive.archive import Archive
+from mxtvhf.desk.comments import MAX_COMMENT, Comments
 from mxtvhf.errors import Failure
 from mxtvhf.operation.stack.access import airflow_api
 from mxtvhf.operation.stack.embedded import gp_connection
@@ -48,7 +51,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def users(stack):
-    """Somebody of each role."""
+    """Users of each role."""
     return WebUsers(stack.url, asked_of_airflow(TOKENS, stack.processes.environment))
 
 
@@ -72,7 +75,7 @@ def conf(settings):
 # ------------------------------------------------------------------ who may do what, as in test_logins.py
 
 
-def test_no_url_of_ours_answers_a_stranger(users, routes):
+def test_every_url_requires_a_login(users, routes):
     check_strangers(users, routes)
 
 
@@ -81,16 +84,16 @@ def test_a_viewer_reads_everything_and_changes_nothing(users, routes):
 
 
 @pytest.mark.parametrize("role", ROLES[1:])
-def test_whoever_may_trigger_starts_runs(users, role):
+def test_users_who_may_trigger_can_start_runs(users, role):
     check_starter(users, role)
 
 
-def test_a_viewer_starts_nothing_by_airflows_own_api(users, conf):
+def test_a_viewer_cannot_start_runs_by_airflows_api(users, conf):
     check_viewer_starts_nothing(users, conf)
 
 
-def test_the_listener_logs_in_with_an_account_of_its_own(stack, settings):
-    """It may start, read and stop runs, and nothing of the administrator's."""
+def test_the_listener_uses_its_own_account(stack, settings):
+    """The account may start, read and stop runs and has no rights of an administrator."""
     listener = airflow_api(settings.model_copy(update={"airflow_url": stack.url}), settings.intake_user)
     assert listener.get("/api/v2/dags/mxt_vhf/dagRuns?limit=1")["total_entries"] >= 0
     with pytest.raises(Failure, match="HTTP 403"):
@@ -101,7 +104,7 @@ def test_the_listener_logs_in_with_an_account_of_its_own(stack, settings):
 
 
 @pytest.mark.parametrize("way", ["../../../secrets/passwords.json", "../../../../../../../../etc/passwd"])
-def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, routes, stack, way):
+def test_no_url_parameter_reads_files_outside_the_folder(ask, routes, stack, way):
     for method, path in routes:
         if method == "GET" and "{" in path:
             for text in (
@@ -114,7 +117,7 @@ def test_no_parameter_of_a_url_leads_out_of_its_folder(ask, routes, stack, way):
                 assert "root:" not in answer.text
 
 
-def test_no_parameter_of_a_url_makes_a_header(ask, routes):
+def test_no_url_parameter_adds_a_header(ask, routes):
     for method, path in routes:
         if method == "GET" and "{" in path:
             answer = ask(method, filled(path, "x%0d%0aX-Canary:%201"))
@@ -123,15 +126,15 @@ def test_no_parameter_of_a_url_makes_a_header(ask, routes):
 
 
 @pytest.mark.parametrize("nested", ["[" * 500_000, '{"burst_id":' * 100_000, "[" * 9_000 + "]" * 9_000])
-def test_deeply_nested_json_is_refused_in_one_line(ask, nested):
+def test_deeply_nested_json_is_rejected_in_one_line(ask, nested):
     answer = ask("POST", "/mxtvhf/processing", data=nested, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert list(answer.json()) == ["detail"]
     assert len(answer.json()["detail"]) <= 1000
 
 
-def test_a_form_of_another_site_starts_nothing(stack, users, conf, ask):
-    """A browser sends a form as text/plain with the cookies it has; JSON it may not send unasked."""
+def test_a_form_of_another_site_is_rejected(stack, users, conf, ask):
+    """A browser sends forms as text/plain with its cookies, but it may not send JSON to another site."""
     answer = requests.post(
         f"{stack.url}/mxtvhf/processing",
         data=json.dumps({**conf, "sequence": 91}),
@@ -145,12 +148,83 @@ def test_a_form_of_another_site_starts_nothing(stack, users, conf, ask):
     assert "access-control-allow-origin" not in asked.headers
 
 
+# ------------------------------------------------------------------ what people write on the desk
+
+MARKUP = "<script>alert(1)</script> & \u2605\nsecond line"
+
+
+@pytest.fixture(scope="module")
+def received(settings, conf):
+    """A burst of which a notice is in the archive."""
+    archive = Archive(settings.archive)
+    raw = (settings.inputs / "security" / "alert.xml").read_bytes()
+    archive.log_receipt(archive.keep_alert(BURST, raw), datetime.now(UTC))
+    return BURST
+
+
+def test_comments_are_of_who_may_decide_and_shown_as_typed(ask, users, received, settings):
+    address, comments = f"/mxtvhf/desk/{received}/comments", Comments(settings.desk_records / "comments")
+    for role, text, status in (
+        ("viewer", "seen", 403),
+        ("user", MARKUP, 201),
+        ("admin", "x" * MAX_COMMENT, 201),
+        ("user", "x" * (MAX_COMMENT + 1), 422),
+        ("user", " \n ", 422),
+        ("user", "\x1b[2J\x00", 422),
+        ("user", "\ud800", 422),
+        ("user", ["no text"], 422),
+    ):
+        answer = ask("POST", address, role=role, json={"text": text})
+        assert answer.status_code == status, (role, text)
+        assert status == 201 or answer.json()["detail"].count("\n") == 0
+    kept = comments.of(received)
+    assert [(one.author, one.text) for one in kept] == [("user", MARKUP), ("admin", "x" * MAX_COMMENT)]
+    page = ask("GET", f"/mxtvhf/desk/{received}", role="viewer").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; \u2605" in page
+    assert ask("POST", "/mxtvhf/desk/sb26030399/comments", json={"text": "seen"}).status_code == 404
+
+
+def test_an_unreadable_input_is_dismissed_by_who_may_decide(ask, settings):
+    archive = Archive(settings.archive)
+    sha256 = archive.quarantine(CANARY.encode(), name="inbox <b>.xml", reason="not well-formed XML").stem
+    address = f"/mxtvhf/desk/unreadable/{sha256}"
+    assert "inbox &lt;b&gt;.xml" in ask("GET", "/mxtvhf/desk/unreadable", role="viewer").text
+    assert ask("POST", address, role="viewer", json={}).status_code == 403
+    assert ask("POST", f"/mxtvhf/desk/unreadable/{'ab' * 32}", json={}).status_code == 404
+    assert ask("POST", "/mxtvhf/desk/unreadable/x", json={}).status_code == 422
+    assert "inbox &lt;b&gt;.xml" in ask("GET", "/mxtvhf/desk/unreadable").text
+    # The second of two people who press the button at once is told nothing wrong.
+    assert [ask("POST", address, role=role, json={}).status_code for role in ("user", "admin")] == [204, 204]
+    assert "inbox &lt;b&gt;.xml" not in ask("GET", "/mxtvhf/desk/unreadable").text
+    assert sha256 in {note.sha256 for note in archive.quarantined()}, "the quarantine keeps it"
+
+
+def test_a_form_of_another_site_writes_nothing_on_the_desk(stack, users, received, settings, routes):
+    """A browser sends a form as text/plain with the cookies it has."""
+    changing = [path for method, path in routes if "/desk/" in path and method in ("POST", "PATCH")]
+    assert len(changing) >= 7
+    before = Comments(settings.desk_records / "comments").of(received)
+    for path in changing:
+        address = filled(path, received).replace(f"unreadable/{received}", f"unreadable/{'ab' * 32}")
+        answer = requests.request(
+            "PATCH" if path.endswith("/answer") else "POST",
+            stack.url + address,
+            data=json.dumps({"text": "from elsewhere"}),
+            headers={"Content-Type": "text/plain", "Origin": "http://evil.example"},
+            cookies={"_token": users.tokens["admin"]},
+            timeout=60,
+        )
+        assert answer.status_code == 415, path
+    assert Comments(settings.desk_records / "comments").of(received) == before
+
+
 TEMPLATE = "{{ 6*7 }}{% raw %}${7*6}"
 
 
 @pytest.fixture(scope="module")
 def templated(run, conf):
-    """A run whose configuration holds templates."""
+    """Return a run whose configuration contains templates."""
     assert run(f"{BURST}__1", **{**conf, "apid": "1", "target": TEMPLATE, "orbit": "3"}) == "success"
     return f"{BURST}__1"
 
@@ -169,7 +243,7 @@ def test_a_template_in_the_configuration_stays_text(run, templated):
 
 @pytest.fixture(scope="module")
 def failed(stack, run, conf, templated):
-    """A run that failed because GP, asked with a login, could not be reached."""
+    """Return a run that failed because GP, used with a login, was unreachable."""
     login = {"login": "mxtvhf", "password": CANARY}
     stack.api.put_connection({**gp_connection("http://127.0.0.1:9"), **login})
     try:
@@ -180,7 +254,7 @@ def failed(stack, run, conf, templated):
 
 
 def secrets_of(settings):
-    """All that must not be seen anywhere, in every spelling in which it travels."""
+    """Return all secrets in every encoding in which they are sent."""
     files = [path for path in (settings.home / "secrets").iterdir() if path.name != "passwords.json"]
     texts = [CANARY, *(path.read_text().strip() for path in files)]
     texts += json.loads((settings.home / "secrets" / "passwords.json").read_text()).values()

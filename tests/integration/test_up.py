@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def command():
-    """The command on a state folder of its own, and its environment."""
+    """Return the command with its own state folder, and its environment."""
     ports = ["--port", str(free_port()), "--gp-port", str(free_port())]
     with state_folder() as state:
         environment = {**os.environ, "MXTVHF_STATE": str(state), "http_proxy": "http://127.0.0.1:9"}
@@ -30,7 +30,7 @@ def command():
 
 
 def left_over(environment):
-    """Processes that work on the state folder."""
+    """Return the processes that use the state folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "pid"]):
         if process.info["pid"] != os.getpid() and environment["MXTVHF_STATE"] in " ".join(
@@ -57,14 +57,14 @@ def test_the_demo_ends_by_itself_with_the_report(command):
     assert not left_over(environment)
 
 
-def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_path):
+def test_ctrl_c_ends_every_process_and_the_state_is_reused(command, tmp_path):
     arguments, environment = command
     log = tmp_path / "log"
     with log.open("w") as output:
         process = subprocess.Popen(arguments, env=environment, stderr=output)
     try:
         wait_until(
-            lambda: "Up until Ctrl-C" in log.read_text() or process.poll() is not None,
+            lambda: "press Ctrl-C to stop" in log.read_text() or process.poll() is not None,
             what="second start",
             timeout=400,
         )
@@ -89,7 +89,7 @@ def test_ctrl_c_ends_every_process_and_the_state_is_found_again(command, tmp_pat
     assert not left_over(environment)
 
 
-def test_an_unknown_burst_is_refused_before_anything_starts(command):
+def test_an_unknown_burst_is_rejected_before_anything_starts(command):
     arguments, environment = command
     done = subprocess.run(
         [*arguments, "--burst", "sb99010101"], env=environment, capture_output=True, text=True, check=False

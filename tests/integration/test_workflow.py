@@ -1,4 +1,4 @@
-"""The DAG in a real Airflow: from an alert to a report, and what bad input does to a run."""
+"""The DAG in a real Airflow: alerts become reports, and bad input fails a run."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def conf(burst_files):
 
 @pytest.fixture(scope="session")
 def finished(run, burst_files):
-    """One good run, looked at by several tests."""
+    """Return a successful run that several tests examine."""
     run_id = f"{BURST}__1"
     state = run(
         run_id,
@@ -155,11 +155,11 @@ def test_the_tasks_link_to_their_reports(stack, run, web, finished):
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_pages_never_leave_the_run(web, finished):
+def test_pages_show_only_files_of_their_run(web, finished):
     assert web(f"/mxtvhf/runs/{finished}/..%2f..%2f..%2fsecrets%2fpasswords.json").status_code == 404
 
 
-def test_a_run_without_a_report_says_so_on_a_page(web):
+def test_a_run_without_a_report_has_a_page_with_the_reason(web):
     page = web("/mxtvhf/runs/<b>none/report")
     assert page.status_code == 404
     assert page.headers["Content-Type"].startswith("text/html")
@@ -180,13 +180,13 @@ def test_the_same_run_id_never_runs_twice(run, finished, conf):
         ({"alert": ""}, "alert"),
     ],
 )
-def test_a_wrong_conf_is_refused_at_the_door(run, conf, change, field):
+def test_an_invalid_conf_is_rejected_when_the_run_is_created(run, conf, change, field):
     with pytest.raises(InvalidInput, match=r"HTTP 4\d\d") as error:
         run.api.start_run("refused", {**conf, **change})
     assert field in str(error.value)
 
 
-def test_an_unknown_field_is_refused_by_the_run(run, conf):
+def test_an_unknown_field_fails_the_run(run, conf):
     run_id = "unknown-field"
     assert run(run_id, **conf, gp_url="http://169.254.169.254/") == "failed"
     assert run.api.task_states(run_id)["reception_message"] == "failed"
@@ -225,12 +225,12 @@ def test_a_bad_alert_fails_at_reception_and_is_kept(run, settings, conf, burst_f
     assert note.with_suffix(".bin").read_bytes() == alert.encode()
 
 
-def test_an_alert_of_another_burst_is_refused(run, conf):
+def test_an_alert_of_another_burst_is_rejected(run, conf):
     assert run("other-burst", **{**conf, "burst_id": OTHER}) == "failed"
     assert "the alert belongs to burst sb26030704" in run.log("other-burst", "reception_message")
 
 
-def test_a_notice_without_a_position_stops_in_good_order(run, settings, conf, grm_notice):
+def test_a_notice_without_a_position_skips_the_analysis(run, settings, conf, grm_notice):
     assert run("grm", burst_id="sb26020809", alert=grm_notice.decode(), packets=conf["packets"]) == "success"
     states = run.api.task_states("grm")
     assert set(states.values()) == {"skipped"}
@@ -326,9 +326,7 @@ GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNI
     ],
     ids=("start-html", "start-500", "failed", "status-html", "endless"),
 )
-def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
-    run, conf, bad_gp, mode, status, task, cause
-):
+def test_a_gp_failure_fails_its_task_but_the_report_is_sent(run, conf, bad_gp, mode, status, task, cause):
     run_id = f"gp-{mode}-{len(status)}"
     with bad_gp(mode, status) as server:
         assert run(run_id, **conf, gp_timeout_s=3) == "failed"
@@ -343,7 +341,7 @@ def test_gp_trouble_fails_its_task_but_the_advocate_gets_the_report(
     assert report["best_position"] is not None
 
 
-def test_gp_down_is_named(run, conf, stack):
+def test_an_unreachable_gp_is_named(run, conf, stack):
     from mxtvhf.operation.stack.embedded import gp_connection
     from support.nats_server import free_port
 
@@ -369,12 +367,12 @@ def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
 
 
 def priorities(run, run_id):
-    """Weight of each task of a run."""
+    """Return the weight of each task of a run."""
     path = f"{run_path(run_id)}/taskInstances"
     return {ti["task_id"]: ti["priority_weight"] for ti in run.api.get(path)["task_instances"]}
 
 
-def test_the_replay_dag_sends_archived_alerts_again(run, finished):
+def test_the_replay_dag_repeats_archived_alerts(run, finished):
     replay, before = "manual-replay", set(run.ids())
     assert run.api.start_run(replay, {"burst_id": BURST, "limit": 1}, dag_id="mxt_vhf_replay")
     assert run.wait(replay, dag_id="mxt_vhf_replay") == "success"

@@ -1,4 +1,4 @@
-"""People, their webhooks, and a notifier whose clock the test holds."""
+"""People with webhooks, and a notifier with a clock controlled by the test."""
 
 from contextlib import ExitStack
 
@@ -16,7 +16,7 @@ def installation(tmp_path):
 
 @pytest.fixture
 def phones(installation, tmp_path):
-    """A webhook for each person."""
+    """Return a webhook for each person."""
     with ExitStack() as stack:
         found = {}
         for tag in ("ada", "bob", "eve"):
@@ -28,7 +28,7 @@ def phones(installation, tmp_path):
 
 @pytest.fixture
 def at():
-    """Do a round at a moment, and wait until what it sent has an outcome, kept at the same moment."""
+    """Run a round at a time, and wait until the outcomes of its messages are recorded at the same time."""
 
     def rounds(notifier, moment):
         notifier.round(moment)

@@ -1,4 +1,4 @@
-"""What was decided and announced about a burst, by the archive."""
+"""The decisions and announcements of a burst in the archive."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_the_last_decision_about_the_burst_counts_and_not_those_about_its_tests(
     assert answers_about(record, tmp_path).decided == after(2)
 
 
-def test_an_announcement_is_out_until_it_is_retracted(record, tmp_path):
+def test_a_burst_counts_as_announced_until_its_retraction(record, tmp_path):
     announce(tmp_path, is_test=True)
     assert not answers_about(record, tmp_path).is_announced
     announce(tmp_path)
@@ -57,8 +57,8 @@ def test_an_announcement_is_out_until_it_is_retracted(record, tmp_path):
     assert not answers_about(record, tmp_path).is_announced
 
 
-def test_a_damaged_record_ends_no_escalation(record, tmp_path, caplog):
+def test_a_damaged_record_does_not_end_an_escalation(record, tmp_path, caplog):
     decide(tmp_path)
     (tmp_path / BURST / f"{BURST}__1" / "decision.json").write_text("{")
     assert answers_about(record, tmp_path).decided is None
-    assert "it ends no escalation" in caplog.text
+    assert "escalations continue" in caplog.text

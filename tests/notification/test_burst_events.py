@@ -1,4 +1,4 @@
-"""What happened to a burst, by its notices and reports: each event once, only what matters, nothing old."""
+"""Events of a burst from notices and reports: each only once, and none without importance or too old."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from support.reports import ECLAIRS, VHF
 
 @pytest.fixture
 def look(installation):
-    """Look at the bursts, by a watch that remembers nothing, and return the events so far by subject."""
+    """Check the bursts with a new watch and return all events by subject."""
     ledger = Ledger(installation.settings.notifications)
 
     def events(at=NOW, subject=BURST):
@@ -46,8 +46,8 @@ def test_notice_position_and_changes_are_events(installation, look):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"verdict": BurstVerdict.KNOWN_SOURCE}, "known source, before"),
-        ({"best_position": ECLAIRS}, "position from ECLAIRs, before MXT-VHF"),
+        ({"verdict": BurstVerdict.KNOWN_SOURCE}, "known source (before"),
+        ({"best_position": ECLAIRS}, "position from ECLAIRs (before: MXT-VHF)"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 20.0})}, "smaller error radius"),
         ({"best_position": VHF.model_copy(update={"r90_arcsec": 40.0})}, None),
     ],
@@ -63,7 +63,7 @@ def test_only_a_clear_change_is_an_event(installation, look, changes, why):
         assert why in look.record(BURST).occurrences[-1].title
 
 
-def test_the_text_says_what_where_how_sure_what_to_do_and_gives_the_link(installation, look):
+def test_the_text_has_event_position_significance_action_and_link(installation, look):
     installation.first_notice()
     installation.report(at=after(1))
     look(after(1))
@@ -80,7 +80,7 @@ def test_the_text_says_what_where_how_sure_what_to_do_and_gives_the_link(install
     assert lines["Page"] == f"https://x/desk/{BURST}?run={BURST}__1"
 
 
-def test_replays_are_no_events_and_tests_have_a_subject_of_their_own(installation, look):
+def test_replays_give_no_events_and_tests_have_their_own_subject(installation, look):
     installation.first_notice(role="test")
     installation.report(at=after(1), is_test=True)
     installation.report(sequence=3, at=after(1), is_replay=True)
@@ -89,29 +89,29 @@ def test_replays_are_no_events_and_tests_have_a_subject_of_their_own(installatio
     assert "DRILL" in look.record(f"{BURST}__test").occurrences[0].title
 
 
-def test_a_retraction_is_an_event_of_a_burst_that_people_know(installation, look):
+def test_a_retraction_of_a_notified_burst_is_an_event(installation, look):
     alert = installation.first_notice()
     assert look() == ["first_notice"]
     installation.retraction(alert, after(5))
     assert look(after(5)) == ["first_notice", "retraction"]
 
 
-def test_a_retraction_of_an_unknown_burst_wakes_nobody(installation, look):
+def test_a_retraction_of_an_unknown_burst_notifies_nobody(installation, look):
     alert = installation.first_notice(at=NOW - timedelta(days=1))
     installation.retraction(alert, NOW)
     assert look() == []
 
 
-def test_nobody_is_woken_by_an_archive_that_was_restored(installation, look):
+def test_a_restored_archive_notifies_nobody(installation, look):
     installation.first_notice()
     installation.report()
     assert look(NOW + timedelta(days=2)) == []
 
 
-def test_a_report_that_cannot_be_read_stops_nothing(installation, look, caplog):
+def test_an_unreadable_report_is_ignored(installation, look, caplog):
     installation.first_notice()
     installation.report()
     path = next(installation.settings.products.glob("*/*/report.json"))
     path.write_text("{")
     assert look() == ["first_notice"]
-    assert "nobody is notified of it" in caplog.text
+    assert "no notification is sent about this" in caplog.text

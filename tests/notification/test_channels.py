@@ -1,4 +1,4 @@
-"""The file of the channels: what is wrong is told by its line, and no URL is shown."""
+"""The channels file: faults are reported by line without showing a URL."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_apprise_knows_the_services(file):
     assert len(check_channels(file)) == 4
 
 
-def test_wrong_lines_are_told_by_number_without_their_urls(file):
+def test_invalid_lines_are_reported_by_number_without_their_urls(file):
     file.write_text(
         f"{SOUND}bob = nothing://s3cr3t/x\nslack://s3cr3t/a/b\neve = mailto://\nada ntfy://s3cr3t\n"
     )
@@ -70,7 +70,7 @@ def test_a_file_without_channels_is_an_error(file, content, cause):
         "s3cr3t%2ftoken and s3cr3t/token",
     ],
 )
-def test_no_part_of_a_url_is_left_in_a_reason(reason):
+def test_a_reason_contains_no_part_of_the_url(reason):
     channel = Channel(
         "a/json", ("a",), "json://adalovelace:s3cr3t%2ftoken@hooks.example.org/T00/s3cr3ttoken", 1
     )

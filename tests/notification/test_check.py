@@ -1,4 +1,4 @@
-"""All that notifications need is checked together, a line for each fault."""
+"""All notification settings are checked together, with one line for each fault."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def faults(policy):
     return str(caught.value).splitlines()
 
 
-def test_a_sound_configuration_passes(installation):
+def test_a_valid_configuration_passes(installation):
     installation.channels.write_text(SOUND)
     check_policy(installation.policy)
 
@@ -26,11 +26,11 @@ def test_a_person_and_a_rule_without_a_channel_are_named(installation):
     rule = NotificationRule(events=("first_notice",), to="chat")
     policy = installation.policy.model_copy(update={"rules": (rule,)})
     assert faults(policy) == [
-        f"{installation.channels}: no channel has the tag {tag}" for tag in ("chat", "eve")
+        f"{installation.channels}: no channel has the tag {tag}; add one" for tag in ("chat", "eve")
     ]
 
 
-def test_faults_of_both_files_are_told_at_once(installation):
+def test_faults_of_both_files_are_reported_together(installation):
     installation.channels.write_text(f"{SOUND}ada = nothing://s3cr3t\n")
     installation.policy.rota.write_text('[people.ada]\nname = ""\n')
     found = faults(installation.policy)

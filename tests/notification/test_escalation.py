@@ -1,4 +1,4 @@
-"""The person on duty is notified, then the next one, then everybody, until somebody has it."""
+"""The person on duty is notified, then the next person, then everybody, until an acknowledgement."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ def occurrence(event="first_position", after=0, subject=BURST, **more):
 
 
 class Subject:
-    """A subject whose addresses are kept from call to call, as the ledger keeps them."""
+    """A subject whose addressees are kept between calls like in the ledger."""
 
     def __init__(self, *occurrences, policy=POLICY, people=PEOPLE, **more):
         self.record = SubjectRecord(subject=occurrences[0].subject, occurrences=occurrences, **more)
@@ -72,7 +72,7 @@ def test_the_next_person_follows_after_the_waiting_time_and_then_everybody():
     assert subject.again is None
 
 
-def test_an_acknowledgement_stops_it_and_what_follows_goes_to_who_has_it():
+def test_an_acknowledgement_ends_the_escalation_and_later_events_go_to_that_person():
     subject = Subject(occurrence())
     subject.at(0)
     subject.at(5)
@@ -84,7 +84,7 @@ def test_an_acknowledgement_stops_it_and_what_follows_goes_to_who_has_it():
     assert subject.at(100) == {}
 
 
-def test_a_decision_stops_what_was_raised_before_it():
+def test_a_decision_ends_the_escalation_of_earlier_events():
     subject = Subject(occurrence())
     subject.at(0)
     assert subject.at(6, Answers(decided=minutes(3))) == {}
@@ -94,7 +94,7 @@ def test_a_decision_stops_what_was_raised_before_it():
     assert subject.at(13, Answers(decided=minutes(3))) == {("result_changed-8", 1): ("bob",)}
 
 
-def test_the_newest_occurrence_is_escalated_not_each_of_them():
+def test_only_the_newest_occurrence_is_escalated():
     subject = Subject(occurrence(), occurrence("decision_wanted", 1))
     assert set(subject.at(1).values()) == {("ada",)}
     assert subject.at(6) == {("decision_wanted-1", 1): ("bob",)}
@@ -124,7 +124,7 @@ def test_a_rule_for_questions_alone_is_kept():
     }  # fmt: skip
 
 
-def test_after_an_escalation_whoever_was_woken_is_kept_informed():
+def test_people_notified_by_an_escalation_are_kept_informed():
     subject = Subject(occurrence())
     subject.at(0)
     subject.at(5)
@@ -133,7 +133,7 @@ def test_after_an_escalation_whoever_was_woken_is_kept_informed():
     assert subject.at(6) == {("result_changed-6", 0): ("ada", "bob")}
 
 
-def test_a_person_whom_no_channel_reaches_costs_no_time():
+def test_an_unreached_person_is_escalated_at_once():
     subject = Subject(occurrence())
     assert subject.at(0) == {("first_position-0", 0): ("ada",)}
     assert subject.at(0.1, unreached=lambda addressed: "ada" in addressed.to) == {
@@ -143,7 +143,7 @@ def test_a_person_whom_no_channel_reaches_costs_no_time():
 
 @pytest.mark.parametrize("people", [(), ("ada", "bob")])
 def test_a_gap_or_two_people_at_once_notifies_everybody(people):
-    """Nobody was notified in a gap of the rota."""
+    """A gap in the rota used to notify nobody."""
     duty = Duty(people=people, until=None, following=None)
     subject = Subject(occurrence(), people=People(duty, PEOPLE.everybody))
     assert subject.at(0) == {("first_position-0", 0): ("ada", "bob", "eve")}
@@ -163,26 +163,26 @@ def test_a_first_notice_is_not_escalated():
     assert subject.at(60) == {}
 
 
-def test_a_test_wakes_nobody_and_a_drill_does():
+def test_a_test_notifies_nobody_but_a_drill_does():
     test = occurrence(subject=f"{BURST}__test")
     assert Subject(test).at(0) == {("first_position-0", 0): ()}
     assert Subject(test, is_drill=True).at(0) == {("first_position-0", 0): ("ada",)}
 
 
-def test_a_rule_may_tell_a_chat_of_tests():
+def test_a_rule_may_send_tests_to_a_chat():
     rule = NotificationRule(events=("first_position",), kinds=("test",), to="chat")
     policy = POLICY.model_copy(update={"rules": (*POLICY.rules, rule)})
     test = occurrence(subject=f"{BURST}__test")
     assert Subject(test, policy=policy).at(0) == {("first_position-0", 0): ("chat",)}
 
 
-def test_all_rules_that_fit_apply():
+def test_all_matching_rules_apply():
     chat = NotificationRule(events=("first_position",), to="chat")
     policy = POLICY.model_copy(update={"rules": (*POLICY.rules, chat)})
     assert Subject(occurrence(), policy=policy).at(0) == {("first_position-0", 0): ("ada", "chat")}
 
 
-def test_a_retraction_ends_what_was_open_and_is_urgent_where_an_announcement_is_out():
+def test_a_retraction_ends_escalations_and_is_escalated_after_an_announcement():
     subject = Subject(occurrence())
     subject.at(0)
     subject.record = subject.changed(occurrences=(*subject.record.occurrences, occurrence("retraction", 2)))
@@ -194,7 +194,7 @@ def test_a_retraction_ends_what_was_open_and_is_urgent_where_an_announcement_is_
     }
 
 
-def test_what_is_for_one_person_goes_to_nobody_else():
+def test_an_event_for_one_person_goes_only_to_this_person():
     reminder = occurrence("shift_reminder", subject="installation", to="bob")
     subject = Subject(reminder)
     assert subject.at(0) == {("shift_reminder-0", 0): ("bob",)}

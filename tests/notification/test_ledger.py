@@ -1,4 +1,4 @@
-"""The ledger: one acknowledgement at a time, and what cannot be read stops nothing."""
+"""The ledger has one acknowledgement at a time, and unreadable records stop nothing."""
 
 import pytest
 
@@ -19,23 +19,23 @@ def occurrence(key="first_notice", title="new"):
     return Occurrence(key=key, event="first_notice", subject=BURST, raised=NOW, title=title, body="b")
 
 
-def test_an_occurrence_is_kept_once(ledger):
+def test_an_occurrence_is_recorded_once(ledger):
     assert not ledger.raise_occurrence(occurrence(title="changed"))
     assert [one.title for one in ledger.record(BURST).occurrences] == ["new"]
     assert list(ledger.subjects()) == [BURST]
 
 
-def test_of_two_people_who_acknowledge_one_has_it_and_the_other_is_told(ledger):
+def test_a_second_acknowledgement_is_rejected_with_the_name_of_the_first_person(ledger):
     ledger.acknowledge(BURST, "ada", instead_of=None, now=after(1))
-    with pytest.raises(InvalidInput, match=f"{BURST}: ada has it since 11:04:52 UTC"):
+    with pytest.raises(InvalidInput, match=f"{BURST}: acknowledged by ada at 11:04:52 UTC"):
         ledger.acknowledge(BURST, "bob", instead_of=None, now=after(2))
     assert ledger.acknowledge(BURST, "ada", instead_of=None, now=after(3)).time == after(1), "no second one"
     ledger.acknowledge(BURST, "bob", instead_of="ada", now=after(4))
     assert ledger.record(BURST).acknowledgement.by == "bob"
 
 
-def test_what_nobody_was_notified_of_cannot_be_acknowledged(ledger):
-    with pytest.raises(InvalidInput, match="nobody was notified of it"):
+def test_a_subject_without_notification_cannot_be_acknowledged(ledger):
+    with pytest.raises(InvalidInput, match="no notification was sent about it"):
         ledger.acknowledge("sb26051199", "ada", instead_of=None, now=NOW)
 
 

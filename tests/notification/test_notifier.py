@@ -1,4 +1,4 @@
-"""The notifier with real servers: once to each person, the next one without an answer, never in the way."""
+"""The notifier with real servers: each person is notified once, and escalations follow without an answer."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def attempts(installation, subject=BURST):
 
 @pytest.fixture
 def burst(installation):
-    """A burst with its first position."""
+    """Return a burst with its first position."""
     installation.first_notice(at=NOW - timedelta(minutes=3))
     installation.report()
     return installation
@@ -45,21 +45,21 @@ def test_the_first_pass_notifies_the_person_on_duty_of_a_first_position(burst, p
 def test_a_position_and_its_question_are_one_message_and_who_is_called_next_gets_the_question(
     burst, phones, at
 ):
-    """They came as two messages, seconds apart."""
+    """Two messages used to be sent within seconds."""
     notifier = burst.notifier()
     at(notifier, NOW)
     question = decision_wanted(burst.report(), desk=None, now=NOW + timedelta(seconds=4))
     notifier.ledger.raise_occurrence(question)
     at(notifier, NOW + timedelta(seconds=4))
-    assert [one for one in titles(phones["ada"]) if "decision wanted" in one] == [
-        'first position, R90 48", decision wanted'
+    assert [one for one in titles(phones["ada"]) if "decision needed" in one] == [
+        'first position, R90 48", decision needed'
     ]
     body = next(body["message"] for _, body in phones["ada"].got if "position" in body["title"])
     assert "Where: RA 14:10:00.0" in body
     assert body.split("How sure: ")[1].splitlines()[0].endswith("; consistent")
     assert "What to do: Check the position and decide." in body
     at(notifier, after(5))
-    assert titles(phones["bob"]) == ["decision wanted (not acknowledged for 5 min)"]
+    assert titles(phones["bob"]) == ["decision needed (not acknowledged for 5 min)"]
     assert "Where: RA 14:10:00.0" in phones["bob"].got[0][1]["message"]
 
 
@@ -69,14 +69,14 @@ def test_without_an_acknowledgement_the_next_person_and_then_all_are_notified(bu
     at(notifier, after(4))
     assert phones["bob"].got == []
     at(notifier, after(5))
-    assert titles(phones["bob"]) == ['first position, R90 48", decision wanted (not acknowledged for 5 min)']
+    assert titles(phones["bob"]) == ['first position, R90 48", decision needed (not acknowledged for 5 min)']
     assert phones["eve"].got == []
     at(notifier, after(10))
-    assert titles(phones["eve"]) == ['first position, R90 48", decision wanted (not acknowledged for 10 min)']
+    assert titles(phones["eve"]) == ['first position, R90 48", decision needed (not acknowledged for 10 min)']
     assert (len(phones["ada"].got), len(phones["bob"].got)) == (2, 1)
 
 
-def test_an_acknowledgement_stops_it(burst, phones, at):
+def test_an_acknowledgement_ends_the_escalation(burst, phones, at):
     notifier = burst.notifier()
     at(notifier, NOW)
     notifier.ledger.acknowledge(BURST, "ada", instead_of=None, now=after(2))
@@ -85,7 +85,7 @@ def test_an_acknowledgement_stops_it(burst, phones, at):
     assert phones["bob"].got == phones["eve"].got == []
 
 
-def test_a_decision_stops_it(burst, phones, at):
+def test_a_decision_ends_the_escalation(burst, phones, at):
     notifier = burst.notifier()
     at(notifier, NOW)
     decision = Decision(
@@ -105,7 +105,7 @@ def test_a_restart_sends_nothing_twice(burst, phones, at):
     assert (len(phones["ada"].got), len(phones["bob"].got), len(phones["eve"].got)) == (2, 1, 0)
 
 
-def test_a_channel_that_fails_is_tried_again_with_growing_pauses_and_its_secret_stays_one(
+def test_a_failing_channel_is_retried_with_growing_pauses_without_showing_its_secret(
     burst, phones, at, caplog
 ):
     phones["ada"].status = 502
@@ -128,15 +128,15 @@ def test_a_channel_that_fails_is_tried_again_with_growing_pauses_and_its_secret_
     assert not [part for part in SECRET.split("/") if part in text]
 
 
-def test_where_no_channel_takes_it_the_next_person_is_notified_at_once(burst, phones, at):
+def test_if_no_channel_delivers_the_next_person_is_notified_at_once(burst, phones, at):
     phones["ada"].status = 500
     notifier = burst.notifier()
     at(notifier, NOW)
     at(notifier, NOW + timedelta(seconds=1))
-    assert titles(phones["bob"]) == ['first position, R90 48", decision wanted (no channel took it)']
+    assert titles(phones["bob"]) == ['first position, R90 48", decision needed (no channel delivered it)']
 
 
-def test_a_channel_that_hangs_holds_up_no_other(burst, phones, tmp_path):
+def test_a_hanging_channel_does_not_delay_others(burst, phones, tmp_path):
     released = threading.Event()
     phones["ada"].on_request = lambda: released.wait(60)
     burst.channels.write_text(burst.channels.read_text().replace("bob = ", "ada, bob = "))
@@ -157,16 +157,16 @@ def test_a_channel_that_hangs_holds_up_no_other(burst, phones, tmp_path):
     assert not notifier.is_sending
 
 
-def test_a_wrong_line_and_a_wrong_rota_leave_the_rest_at_work(burst, phones, at, caplog):
+def test_an_invalid_line_and_an_invalid_rota_do_not_stop_the_notifier(burst, phones, at, caplog):
     burst.channels.write_text(f"nonsense\n{burst.channels.read_text()}")
     burst.policy.rota.write_text("people")
     at(burst.notifier(), NOW)
     assert [len(phone.got) for phone in phones.values()] == [2, 2, 2], "everybody"
-    assert "line 1: expected" in caplog.text
+    assert "line 1: invalid line; expected" in caplog.text
     assert "everybody is notified" in caplog.text
 
 
-def test_a_test_wakes_nobody_but_a_drill_does(installation, phones, at):
+def test_a_test_sends_nothing_but_a_drill_does(installation, phones, at):
     installation.first_notice(role="test")
     installation.report(is_test=True)
     notifier, subject = installation.notifier(), f"{BURST}__test"
@@ -175,10 +175,10 @@ def test_a_test_wakes_nobody_but_a_drill_does(installation, phones, at):
     installation.report(sequence=2, is_test=True, verdict=BurstVerdict.KNOWN_SOURCE, at=after(1))
     notifier.ledger.order_drill(subject, DrillOrder(by="ada", time=NOW))
     at(notifier, after(1))
-    assert titles(phones["ada"]) == ['result changed: known source, before consistent, R90 48"']
+    assert titles(phones["ada"]) == ['result changed: known source (before: consistent), R90 48"']
 
 
-def test_an_intake_that_is_silent_is_told_once(installation, phones, at):
+def test_a_silent_intake_is_notified_once(installation, phones, at):
     since = datetime.now(UTC)
     failure = PartFailure(part="GCN", reason="no heartbeat for 60 s", failures=9, since=since, last=since)
     path = failing_folder(installation.archive.root) / "GCN.json"
@@ -194,7 +194,7 @@ def test_an_intake_that_is_silent_is_told_once(installation, phones, at):
     assert max(len(phone.got) for phone in phones.values()) == 1
 
 
-def test_a_shift_is_announced_to_its_person_in_local_time(tmp_path, at):
+def test_the_reminder_of_a_shift_has_local_times(tmp_path, at):
     installation = Installation(tmp_path)
     notifier = installation.notifier()
     start = datetime(2026, 5, 11, 6, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Who is on duty: shifts in local time, gaps, overlaps, clock changes, iCalendar."""
+"""The rota: shifts in local time, gaps, overlaps, clock changes and iCalendar files."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -54,7 +54,7 @@ def test_who_is_on_duty_and_who_is_next(rota):
 
 
 def test_a_repeated_shift_keeps_its_local_time_over_a_clock_change(rota):
-    """In Paris the clock goes from 2 h to 3 h on 2026-03-29: 8 h is 7 h UTC before and 6 h UTC after."""
+    """In Paris the clock changes from 2 h to 3 h on 2026-03-29, so 8 h is first 7 h UTC and then 6 h UTC."""
     found = rota(DAYS)
     begins = [shift.start for shift in found.shifts(utc(3, 28), utc(3, 30)) if shift.person == "ada"]
     assert begins == [utc(3, 28, 7), utc(3, 29, 6)]
@@ -76,7 +76,7 @@ def test_a_repeated_shift_keeps_its_local_time_over_a_clock_change(rota):
         (utc(3, 29, 12), None),
     ],
 )
-def test_a_gap_and_two_people_at_once_are_one_clear_line(rota, moment, line):
+def test_gaps_and_overlaps_are_reported_in_one_line(rota, moment, line):
     assert rota(DAYS).problem(moment) == line
 
 
@@ -126,14 +126,20 @@ def test_a_day_of_a_calendar_begins_at_midnight_of_its_person(rota):
 
 WRONG = {
     "nobody": ("", "people: missing"),
-    "somebody else": (DAYS.replace('person = "bob"', 'person = "eve"'), "shifts of eve, who is missing in"),
-    "zone": (DAYS.replace("Europe/Paris", "Europe/Pluto"), "people.ada.zone: found 'Europe/Pluto', expected"),
+    "somebody else": (DAYS.replace('person = "bob"', 'person = "eve"'), "unknown person eve in"),
+    "zone": (
+        DAYS.replace("Europe/Paris", "Europe/Pluto"),
+        "people.ada.zone: unknown time zone",
+    ),
     "end": (DAYS.replace("2026-03-01T20:00:00\n", "2026-03-01T07:00:00\n"), "shifts.0: "),
     "offset": (
         DAYS.replace("2026-03-01T20:00:00\n", "2026-03-01T20:00:00Z\n"),
-        "expected an offset for both",
+        "only one of start and end has an offset",
     ),
-    "until": (f"{DAYS}\n".replace("repeat_days = 1", "until = 2026-03-10"), "until needs repeat_days"),
+    "until": (
+        f"{DAYS}\n".replace("repeat_days = 1", "until = 2026-03-10"),
+        "until is set without repeat_days",
+    ),
     "typo": (DAYS.replace("repeat_days", "repeats"), "shifts.0.repeats: unknown key"),
     "no calendar": (f'calendar = "none.ics"\n{PEOPLE}', "none.ics: cannot be read"),
     "TOML": ("people", "not TOML"),
@@ -141,7 +147,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_rota_is_told_by_file_key_and_cause(rota, tmp_path, case):
+def test_an_invalid_rota_is_reported_with_file_key_and_cause(rota, tmp_path, case):
     text, cause = WRONG[case]
     with pytest.raises(InvalidInput) as caught:
         rota(text)
@@ -150,13 +156,13 @@ def test_a_wrong_rota_is_told_by_file_key_and_cause(rota, tmp_path, case):
 
 
 @pytest.mark.parametrize("content", ["", "<html>not here</html>"])
-def test_a_calendar_that_is_none_is_an_error(rota, content):
+def test_an_invalid_calendar_is_an_error(rota, content):
     with pytest.raises(InvalidInput, match=r"shifts\.ics"):
         rota(f'calendar = "shifts.ics"\n{PEOPLE}', content)
 
 
-def test_an_event_of_somebody_else_is_named(rota):
+def test_a_calendar_event_of_an_unknown_person_is_named(rota):
     soon = datetime.now(UTC) + timedelta(days=1)
     event = f"UID:1\r\nSUMMARY:Eve\r\nDTSTART:{soon:%Y%m%dT%H%M%SZ}\r\nDURATION:PT1H"
-    with pytest.raises(InvalidInput, match="event 'Eve' of the calendar names nobody"):
+    with pytest.raises(InvalidInput, match="calendar event 'Eve' names no person"):
         rota(f'calendar = "shifts.ics"\n{PEOPLE}', calendar(event))

@@ -1,4 +1,4 @@
-"""What Airflow's runs tell people."""
+"""Notifications about Airflow's runs."""
 
 from mxtvhf.notification.run_events import decision_wanted, run_failed
 from support.duty import BURST, NOW
@@ -8,12 +8,12 @@ from support.reports import report
 def test_a_question_names_the_result_and_the_page_of_its_run():
     occurrence = decision_wanted(report(light=True), desk="https://x/desk", now=NOW)
     assert (occurrence.key, occurrence.subject) == (f"decision-{BURST}__1", BURST)
-    assert occurrence.title == f"{BURST}: decision wanted"
+    assert occurrence.title == f"{BURST}: decision needed"
     assert "Where: RA 14:10:00.0" in occurrence.body
     assert occurrence.body.endswith(f"Page: https://x/desk/{BURST}?run={BURST}__1")
 
 
-def test_a_failure_is_one_line_whatever_its_reason_holds():
+def test_a_failure_is_one_line_for_any_reason():
     reason = "broken\n\x1b[2J" + "x" * 2000
     occurrence = run_failed(BURST, f"{BURST}__2__test", is_test=True, reason=reason, desk=None, now=NOW)
     assert occurrence.subject == f"{BURST}__test"
@@ -25,4 +25,4 @@ def test_a_failure_is_one_line_whatever_its_reason_holds():
 
 def test_a_failure_without_a_reason_says_where_to_look():
     occurrence = run_failed(BURST, f"{BURST}__2", is_test=False, reason=None, desk=None, now=NOW)
-    assert "see the log of its tasks" in occurrence.body
+    assert "see the task logs" in occurrence.body

@@ -1,4 +1,4 @@
-"""Messages go to real servers, by processes that a server cannot hold."""
+"""Messages are sent to real servers by processes with a time limit."""
 
 import threading
 
@@ -45,13 +45,13 @@ def test_a_message_reaches_a_mail_server():
     assert "What: a test" in mail.get_body(("plain",)).get_content()
 
 
-def test_a_chat_takes_one_text(server):
+def test_a_chat_receives_one_text(server):
     channel = Channel("chat/http", ("chat",), server.url_file.read_text().strip(), 1)
     assert sent(channel) == ("sent", "")
     assert server.texts == ["sb26030704: first position\nWhat: a test"]
 
 
-def test_a_webhook_gets_the_headers_and_the_login_of_its_url(server):
+def test_a_webhook_receives_headers_and_login_of_its_url(server):
     url = channel_of(server).url.replace("://", "://ada:p4ssw0rd@") + "?+X-Token=s3%20cr3t"
     assert sent(Channel("ada/json", ("ada",), url, 1)) == ("sent", "")
     assert server.headers["X-Token"] == "s3 cr3t"
@@ -60,8 +60,8 @@ def test_a_webhook_gets_the_headers_and_the_login_of_its_url(server):
 
 
 @pytest.mark.parametrize("scheme", ["json", "http"])
-def test_a_page_is_no_delivery(server, scheme):
-    """The login page of a proxy came with status 200 and counted as a delivery."""
+def test_a_web_page_is_not_a_delivery(server, scheme):
+    """The login page of a proxy with status 200 used to count as a delivery."""
     server.kind = "text/html; charset=utf-8"
     url = channel_of(server).url.replace("json:", f"{scheme}:")
     state, reason = sent(Channel(f"ada/{scheme}", ("ada",), url, 1))
@@ -69,14 +69,14 @@ def test_a_page_is_no_delivery(server, scheme):
     assert reason.startswith("HTTP 200 with a page (text/html)")
 
 
-def test_an_answer_that_never_ends_is_no_delivery(server):
+def test_an_endless_answer_is_not_a_delivery(server):
     server.endless = True
     state, reason = sent(channel_of(server))
     assert (state, reason) == ("failed", "answer longer than 65536 bytes")
 
 
 @pytest.mark.parametrize("status", [302, 404, 502])
-def test_a_redirect_or_an_error_is_no_delivery_and_the_reason_has_no_secret(server, status):
+def test_a_redirect_or_an_error_is_not_a_delivery_and_shows_no_secret(server, status):
     """A redirected POST is repeated as a GET, whose answer looks like a delivery."""
     server.status = status
     state, reason = sent(channel_of(server))
@@ -86,8 +86,8 @@ def test_a_redirect_or_an_error_is_no_delivery_and_the_reason_has_no_secret(serv
     assert [path for path, _ in server.got] == [f"/hooks/{SECRET}"]
 
 
-def test_a_server_that_never_ends_its_answer_is_left(server):
-    """Each byte that comes starts the time limits of the connection anew."""
+def test_a_server_that_never_ends_its_answer_fails_after_the_time_limit(server):
+    """Each received byte restarts the time limits of the connection."""
     released = threading.Event()
     server.on_request = lambda: released.wait(WAIT_S)
     try:
@@ -97,7 +97,7 @@ def test_a_server_that_never_ends_its_answer_is_left(server):
     assert (state, reason) == ("failed", "no answer within 2 s")
 
 
-def test_a_server_that_is_away_is_a_failure(server):
+def test_an_unreachable_server_is_a_failure(server):
     channel = channel_of(server)
     server.shutdown()
     server.server_close()
@@ -109,26 +109,26 @@ def test_a_server_that_is_away_is_a_failure(server):
 def test_a_url_that_names_no_service_is_a_failure_without_the_url():
     state, reason = sent(Channel("ada/nothing", ("ada",), "nothing://s3cr3t@host", 7))
     assert state == "failed"
-    assert reason == "line 7: ada/nothing: no service of Apprise, or incomplete URL"
+    assert reason == "line 7: ada/nothing: unknown service or incomplete URL; expected a URL of Apprise"
 
 
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        ("json://", "invalid host or port in the URL"),
-        ("https://[s3cr3t/hook", "invalid host or port in the URL"),
-        ("jsons://localhost:s3cr3t/hook", "invalid host or port in the URL"),
+        ("json://", "invalid host or port; expected scheme://host[:port]/path"),
+        ("https://[s3cr3t/hook", "invalid host or port; expected scheme://host[:port]/path"),
+        ("jsons://localhost:s3cr3t/hook", "invalid host or port; expected scheme://host[:port]/path"),
         ("json://localhost/s3cr3t?method=get", "unknown option 'method'; expected +HEADER=VALUE"),
-        ("ntfy://localhost/s3cr3t?redirect=yes", "remove redirect=yes: none is followed"),
+        ("ntfy://localhost/s3cr3t?redirect=yes", "redirections are not followed; remove redirect=yes"),
     ],
 )
-def test_a_wrong_url_is_refused_without_showing_it(url, cause):
+def test_an_invalid_url_is_rejected_without_showing_it(url, cause):
     with pytest.raises(InvalidInput) as caught:
         check_service(Channel("ada/x", ("ada",), url, 7))
     assert str(caught.value) == f"line 7: ada/x: {cause}"
 
 
-def test_a_message_on_its_way_can_be_asked_for_without_waiting(server):
+def test_the_outcome_of_a_message_can_be_polled(server):
     released = threading.Event()
     server.on_request = lambda: released.wait(WAIT_S)
     sending = Sending(channel_of(server), "title", "body")

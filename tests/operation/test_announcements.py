@@ -1,4 +1,4 @@
-"""What decisions and announcements ask of an operator: real bursts only."""
+"""The state of decisions and announcements of real bursts."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -68,14 +68,14 @@ def release(settings, *states, is_test=False, minutes=5, run_id=RUN):
     (folder / "release.json").write_text(released.model_dump_json())
 
 
-def test_a_burst_waits_since_it_was_first_asked_about(settings):
+def test_waiting_time_of_a_burst_starts_with_its_first_question(settings):
     put_report(settings)
     questions = [asked(minutes=20), asked(f"{BURST}__3", minutes=2)]
     assert open_decisions(questions, settings, now=NOW) == {BURST: 1200.0}
     assert open_decisions([], settings, now=NOW) == {}
 
 
-def test_tests_replays_and_retracted_bursts_wait_for_nobody(settings):
+def test_tests_replays_and_retracted_bursts_need_no_decision(settings):
     put_report(settings, is_test=True)
     put_report(settings, f"{BURST}__3", is_replay=True)
     assert open_decisions([asked(), asked(f"{BURST}__3")], settings, now=NOW) == {}
@@ -85,21 +85,21 @@ def test_tests_replays_and_retracted_bursts_wait_for_nobody(settings):
     assert open_decisions([asked(other)], settings, now=NOW) == {}
 
 
-def test_a_question_that_a_later_decision_answered_is_not_open(settings):
+def test_a_question_older_than_the_last_decision_is_not_open(settings):
     decide(settings, f"{BURST}__3", minutes=10, choice="reject")
     assert open_decisions([asked(minutes=20)], settings, now=NOW) == {}
     assert open_decisions([asked(minutes=5)], settings, now=NOW) == {BURST: 300.0}
 
 
-def test_a_retraction_answers_no_question(settings):
-    """What is out was retracted: whether the newer result is announced is still open."""
+def test_a_retraction_does_not_answer_a_question(settings):
+    """After a retraction the decision about the newer result is still open."""
     folder, decision = decide(settings)
     retraction = decision.model_copy(update={"action": "retract", "comment": "A particle event."})
     (folder / "decision.json").write_text(retraction.model_dump_json())
     assert list(open_decisions([asked()], settings, now=NOW)) == [BURST]
 
 
-def test_tests_are_no_announcements(settings):
+def test_announcements_of_tests_are_not_counted(settings):
     release(settings, "sent")
     release(settings, "off", is_test=True, run_id="sb26112905__1")
     assert [one.decision.run_id for one in live_releases(settings)] == [RUN]
@@ -115,20 +115,20 @@ def test_tests_are_no_announcements(settings):
         (("refused",), 60 * 30, []),
     ],
 )
-def test_what_is_not_out_on_every_way(settings, states, minutes, late):
+def test_partially_delivered_announcements_are_undelivered(settings, states, minutes, late):
     release(settings, *states, minutes=minutes)
     assert undelivered(settings, now=NOW) == late
 
 
-def test_an_approval_without_an_announcement_is_late_after_a_minute(settings):
+def test_an_approval_without_a_release_is_undelivered_after_a_minute(settings):
     decide(settings, minutes=5)
     decide(settings, "sb26112905__1", minutes=0)
     decide(settings, "sb26112906__1", minutes=5, choice="reject")
     assert undelivered(settings, now=NOW) == [RUN]
 
 
-def test_a_damaged_record_is_left_out(settings, caplog):
+def test_a_damaged_record_is_ignored(settings, caplog):
     folder, _ = decide(settings)
     (folder / "release.json").write_text(json.dumps({"number": 1}))
     assert live_releases(settings) == []
-    assert "it is not counted" in caplog.text
+    assert "the file is not counted" in caplog.text

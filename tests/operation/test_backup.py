@@ -70,7 +70,7 @@ def server():
 
 @pytest.fixture
 def database(server):
-    """Make an empty database of a name."""
+    """Create an empty database with a name."""
 
     def make(name):
         with closing(psycopg2.connect(server.replace("+psycopg2", ""))) as maintenance:
@@ -85,7 +85,7 @@ def database(server):
 
 @pytest.fixture
 def source(tmp_path, database):
-    """An installation with a run, and its database."""
+    """Return an installation with a run and its database."""
     settings, uri = Settings(state=tmp_path / "old"), database("old")
     execute(uri, TABLES + ROWS)
     archive = Archive(settings.archive)
@@ -126,7 +126,7 @@ def put_back(settings, uri, path, **options):
 
 
 @pytest.mark.service
-def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
+def test_a_restored_backup_equals_the_saved_state(source, database, tmp_path):
     old, uri, run = source
     path = tmp_path / "backup.tar.gz"
     write_backup(old, uri, path)
@@ -151,7 +151,7 @@ def test_what_is_put_back_is_what_was_saved(source, database, tmp_path):
 
 
 @pytest.mark.service
-def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, database, tmp_path):
+def test_a_run_started_after_the_snapshot_is_submitted_again(source, database, tmp_path):
     old, uri, run = source
     posting = Submission(outcome="accepted", posted=datetime.now(UTC))
     submission_path(Archive(old.archive), run).write_text(posting.model_dump_json())
@@ -163,7 +163,7 @@ def test_a_run_that_was_started_after_the_snapshot_is_asked_for_again(source, da
 
 
 @pytest.mark.service
-def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_path):
+def test_secrets_are_saved_only_on_request_and_stay_private(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup", secrets=secrets_of_state(old.home))
     new = Settings(state=tmp_path / "new")
@@ -173,13 +173,13 @@ def test_secrets_are_saved_when_wanted_and_stay_private(source, database, tmp_pa
 
 
 @pytest.mark.service
-def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_path):
+def test_existing_state_is_overwritten_only_on_request(source, database, tmp_path):
     old, uri, _ = source
     path = tmp_path / "backup"
     write_backup(old, uri, path)
     with pytest.raises(InvalidInput, match=r"not empty .*archive.*--overwrite"):
         put_back(old, uri, path)
-    with pytest.raises(InvalidInput, match="has runs already"):
+    with pytest.raises(InvalidInput, match="already contains runs"):
         put_back(Settings(state=tmp_path / "new"), uri, path)
     # What came since then stays.
     receipts = old.archive / BURST / "alerts" / "received.jsonl"
@@ -194,7 +194,7 @@ def test_what_is_there_is_not_written_over_unless_wanted(source, database, tmp_p
 
 
 @pytest.mark.service
-def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_path):
+def test_a_database_with_other_tables_is_not_changed(source, database, tmp_path):
     old, uri, _ = source
     write_backup(old, uri, tmp_path / "backup")
     other = database("new")
@@ -211,7 +211,7 @@ def test_a_database_with_other_tables_is_left_as_it_is(source, database, tmp_pat
 
 
 @pytest.mark.service
-def test_a_backup_of_another_airflow_is_refused(source, tmp_path):
+def test_a_backup_of_another_airflow_version_is_rejected(source, tmp_path):
     old, uri, _ = source
     manifest = write_backup(old, uri, tmp_path / "backup").model_copy(update={"airflow": "2.1.0"})
     with pytest.raises(InvalidInput, match=r"made with Airflow 2\.1\.0"):
@@ -239,13 +239,13 @@ def cut_in_a_header(raw):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda raw: b"no backup at all" * 40, "damaged backup, or none"),
+        (lambda raw: b"no backup at all" * 40, "not a backup or a"),
         (lambda raw: raw[: len(raw) // 2], "damaged backup"),
-        (cut_in_a_file, "damaged backup, or none"),
-        (cut_in_a_header, "damaged backup, or none"),
+        (cut_in_a_file, "not a backup or a"),
+        (cut_in_a_header, "not a backup or a"),
         (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "damaged backup"),
-        (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*is not as it was written"),
-        (lambda raw: gzip.compress(bytes(10240)), "damaged backup, or none"),
+        (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*does not match its SHA-256"),
+        (lambda raw: gzip.compress(bytes(10240)), "not a backup or a"),
     ],
 )
 def test_a_damaged_backup_is_named_in_one_line(source, tmp_path, damage, message):
@@ -276,7 +276,7 @@ def part(name, **changes):
         part("state/pipe", type=tarfile.FIFOTYPE),
     ],
 )
-def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
+def test_no_part_of_a_backup_is_written_outside_its_folder(tmp_path, evil):
     manifest = Manifest(
         made=datetime.now(UTC),
         version="0",
@@ -289,11 +289,11 @@ def test_no_part_of_a_backup_leads_out_of_its_folder(tmp_path, evil):
     with tarfile.open(tmp_path / "backup", "w:gz") as tar:
         tar.addfile(evil)
         PackageWriter(tar).finish(manifest)
-    with pytest.raises(InvalidInput, match="no backup"):
+    with pytest.raises(InvalidInput, match="not a backup of MXT-VHF"):
         read_manifest(tmp_path / "backup")
 
 
-def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
+def test_an_unreachable_database_leaves_no_incomplete_backup(tmp_path):
     settings = Settings(state=tmp_path / "state")
     settings.archive.mkdir(parents=True)
     uri = f"postgresql:///airflow?host={tmp_path}"
@@ -302,15 +302,15 @@ def test_a_database_that_cannot_be_reached_leaves_no_half_backup(tmp_path):
     assert os.listdir(tmp_path) == ["state"]
 
 
-def test_a_folder_that_is_no_state_is_not_saved(tmp_path):
+def test_a_folder_without_state_is_rejected(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(InvalidInput, match="no state of MXT-VHF"):
+    with pytest.raises(InvalidInput, match="not a state folder of MXT-VHF"):
         write_backup(Settings(state=tmp_path), "postgresql:///never", tmp_path / "backup")
     assert os.listdir(tmp_path) == ["photos"]
 
 
 @pytest.mark.service
-def test_a_database_without_tables_is_not_saved(database, tmp_path):
+def test_a_database_without_tables_is_rejected(database, tmp_path):
     settings = Settings(state=tmp_path / "state")
     settings.archive.mkdir(parents=True)
     with pytest.raises(Failure, match="no tables; nothing was saved"):
@@ -319,23 +319,23 @@ def test_a_database_without_tables_is_not_saved(database, tmp_path):
 
 
 @pytest.mark.parametrize("command", [["backup", "b.tar.gz"], ["retention"]])
-def test_a_command_starts_no_database_where_there_is_none(tmp_path, monkeypatch, command):
+def test_a_command_does_not_create_a_missing_database(tmp_path, monkeypatch, command):
     (tmp_path / "state" / "archive").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     done = mxtvhf(*command, MXTVHF_STATE=tmp_path / "state")
     assert (done.returncode, done.stderr) == (
         2,
-        f"mxtvhf: {tmp_path}/state: no database; name the installation with --config mxtvhf.toml\n",
+        f"mxtvhf: {tmp_path}/state: no database found; name the installation with --config mxtvhf.toml\n",
     )
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["archive", "state"]
 
 
-def test_secrets_that_are_not_there_are_not_promised(tmp_path):
-    with pytest.raises(InvalidInput, match="no secrets to save"):
+def test_missing_secrets_are_an_error(tmp_path):
+    with pytest.raises(InvalidInput, match="no secrets found"):
         secrets_of_state(tmp_path)
 
 
-def test_the_secrets_of_an_installation_are_those_that_its_configuration_names(tmp_path):
+def test_the_secrets_of_an_installation_are_named_by_its_configuration(tmp_path):
     parts = secret_parts(read_deployment(write_deployment(tmp_path)))
     names = ("fernet", "jwt", "nats", "postgres", "redis", "stations", "users")
     assert parts == {f"secrets/{name}": tmp_path / name for name in names}
@@ -349,7 +349,7 @@ INSERT INTO job VALUES ('SchedulerJob', 'a', 'running', now()), ('SchedulerJob',
 
 
 @pytest.mark.service
-def test_nothing_is_put_back_while_airflow_or_the_listener_work(source, database, tmp_path):
+def test_restore_is_rejected_while_airflow_or_the_listener_runs(source, database, tmp_path):
     old, uri, _ = source
     path = tmp_path / "backup"
     write_backup(old, uri, path)
@@ -357,7 +357,7 @@ def test_nothing_is_put_back_while_airflow_or_the_listener_work(source, database
     execute(restored, JOBS)
     new.archive.mkdir(parents=True)
     alive_file(new.archive).touch()
-    with pytest.raises(InvalidInput, match="at work: SchedulerJob on a, the listener; stop everything"):
+    with pytest.raises(InvalidInput, match="still running: SchedulerJob on a, the listener; stop everything"):
         put_back(new, restored, path, overwrite=True)
     assert os.listdir(new.archive) == ["alive"]
 
@@ -372,8 +372,8 @@ def test_in_containers_the_environment_names_the_database(tmp_path, monkeypatch)
 
 
 @pytest.mark.service
-def test_the_configuration_file_of_an_installation_names_what_is_saved(source, database, tmp_path):
-    """As in a container, where only the services' own processes know the database."""
+def test_the_configuration_file_determines_what_is_saved(source, database, tmp_path):
+    """As in a container, where only the services know the database."""
     settings, uri, _ = source
     config = write_deployment(tmp_path)
     where = psycopg2.extensions.parse_dsn(uri.replace("+psycopg2", ""))
@@ -396,15 +396,13 @@ def test_the_configuration_file_of_an_installation_names_what_is_saved(source, d
     assert (new.home / "secrets" / "fernet").read_text() != (tmp_path / "fernet").read_text()
 
 
-def test_a_wrong_configuration_file_is_named(tmp_path):
+def test_an_invalid_configuration_file_is_named(tmp_path):
     done = mxtvhf("--config", tmp_path / "none.toml", "backup", tmp_path / "x.tar.gz")
     assert (done.returncode, done.stderr) == (2, f"mxtvhf: {tmp_path}/none.toml: no such file\n")
 
 
 @pytest.mark.parametrize(("state", "fault"), [(None, "password"), ("elsewhere", "no such state folder")])
-def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_named(
-    tmp_path, monkeypatch, state, fault
-):
+def test_the_configuration_file_of_this_machine_is_the_default(tmp_path, monkeypatch, state, fault):
     config = write_deployment(tmp_path)
     (tmp_path / "postgres").unlink()
     monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)
@@ -415,7 +413,7 @@ def test_the_configuration_file_of_this_machine_is_found_where_nothing_else_is_n
     assert (str(config) in done.stderr) == (state is None)
 
 
-def test_who_analyses_files_needs_no_secrets_of_the_installation(tmp_path, monkeypatch):
+def test_commands_on_files_need_no_secrets_of_the_installation(tmp_path, monkeypatch):
     config = write_deployment(tmp_path)
     (tmp_path / "postgres").unlink()
     monkeypatch.setattr("mxtvhf.cli.deploy.CONFIG", config)

@@ -30,7 +30,7 @@ BURST = "sb26030704"
 AIRFLOW = dict.fromkeys(COMPONENTS, "healthy")
 
 
-def test_a_message_that_is_filed_meanwhile_is_no_error(installation):
+def test_a_message_filed_meanwhile_is_not_an_error(installation):
     # The same to a reader as a file that is removed after the folder was listed.
     (installation.archive / "incoming" / "filed.msg").symlink_to("nowhere")
     alive_file(installation.archive).unlink()
@@ -41,7 +41,7 @@ def test_a_message_that_is_filed_meanwhile_is_no_error(installation):
 
 
 class Once:
-    """An event that is set after the first look."""
+    """An event that is set after the first check."""
 
     def __init__(self):
         self.looks = 0
@@ -56,7 +56,7 @@ class Once:
 
 @pytest.fixture
 def installation(tmp_path):
-    """Settings of an installation whose listener made a round just now."""
+    """Return the settings of an installation whose listener has just finished a round."""
     settings = Settings(state=tmp_path)
     intake = Intake(Archive(settings.archive), None, IntakePolicy())
     intake._woken.wait = lambda seconds: None
@@ -75,7 +75,7 @@ def bad(found):
     return {check.name: check.detail for check in found.checks if not check.is_healthy}
 
 
-def test_a_sound_installation_is_healthy(installation, gp_url):
+def test_a_working_installation_is_healthy(installation, gp_url):
     found = health(installation, AIRFLOW, gp_url)
     assert found.is_healthy
     assert {check.name for check in found.checks} == {
@@ -84,7 +84,7 @@ def test_a_sound_installation_is_healthy(installation, gp_url):
     }  # fmt: skip
 
 
-def test_each_part_that_fails_is_named(installation, gp_url):
+def test_each_unhealthy_part_is_named(installation, gp_url):
     assert bad(health(installation, {**AIRFLOW, "scheduler": "unhealthy"}, gp_url)) == {
         "airflow_scheduler": "unhealthy"
     }
@@ -109,7 +109,7 @@ def test_a_part_of_the_listener_that_keeps_failing_is_named_with_its_reason(inst
 
 
 @pytest.mark.service
-def test_nats_is_asked_where_it_is_used(installation, gp_url, tmp_path):
+def test_nats_is_checked_if_it_is_configured(installation, gp_url, tmp_path):
     (tmp_path / "nats").mkdir()
     with NatsServer(tmp_path / "nats") as server:
         with_nats = installation.model_copy(update={"nats_url": server.url})
@@ -119,7 +119,7 @@ def test_nats_is_asked_where_it_is_used(installation, gp_url, tmp_path):
     assert list(bad(health(with_nats, AIRFLOW, gp_url))) == ["nats"]
 
 
-def test_an_input_that_waits_for_its_run_is_noticed(installation, gp_url):
+def test_an_input_without_a_run_is_reported(installation, gp_url):
     archive = Archive(installation.archive)
     assert oldest_waiting_s(archive) == 0.0
     run = PlannedRun(
@@ -152,7 +152,7 @@ def figures(settings, gp_url):
     }
 
 
-def test_the_figures_are_those_of_the_installation(installation, gp_url):
+def test_the_metrics_describe_the_installation(installation, gp_url):
     archive = Archive(installation.archive)
     archive.keep_alert(BURST, b"<a>")
     archive.quarantine(b"noise", name="x", reason="no notice")
@@ -178,7 +178,7 @@ def test_the_figures_are_those_of_the_installation(installation, gp_url):
 
 @pytest.fixture
 def notified(installation, tmp_path):
-    """The same with people, one of whom was addressed 5 minutes ago."""
+    """Return the same settings with people, one of whom was notified 5 minutes ago."""
     now = datetime.now(UTC)
     policy = Installation(tmp_path / "duty", rota=TODAY.format(now=now)).policy
     policy.channels.write_text("ada = json://s3cr3t@localhost\n")
@@ -202,14 +202,14 @@ end = {now:%Y-%m-%d}T23:59:59
 """
 
 
-def test_a_notification_that_reached_nobody_is_counted(notified, gp_url):
+def test_an_undelivered_notification_is_counted(notified, gp_url):
     assert figures(notified, gp_url)["mxtvhf_notifications_undelivered",] == 1
     attempt = Attempt(key="k", channel="ada/json", to=("ada",), state="sent", time=datetime.now(UTC))
     Ledger(notified.notifications).log_attempt(BURST, attempt)
     assert figures(notified, gp_url)["mxtvhf_notifications_undelivered",] == 0
 
 
-def test_a_gap_in_the_rota_and_a_wrong_channel_are_a_line_each(notified, gp_url):
+def test_a_gap_in_the_rota_and_an_invalid_channel_are_reported(notified, gp_url):
     def lines():
         checks = health(notified, AIRFLOW, gp_url).checks
         return {one.name: (one.is_healthy, one.detail) for one in checks if one.name in ("rota", "channels")}
@@ -224,14 +224,14 @@ def test_a_gap_in_the_rota_and_a_wrong_channel_are_a_line_each(notified, gp_url)
     found = lines()
     assert found["rota"] == (False, "nobody is on duty for 14 days; everybody is notified")
     assert not found["channels"][0]
-    assert "line 1: expected" in found["channels"][1]
-    assert found["channels"][1].endswith("; ada of the rota has no channel")
+    assert "line 1: invalid line; expected" in found["channels"][1]
+    assert found["channels"][1].endswith("; no channel for ada, who is in the rota")
     assert "s3cr3t" not in found["channels"][1]
     policy.rota.write_text("people")
     assert "not TOML" in lines()["rota"][1]
 
 
-def test_dashboard_and_rules_ask_for_figures_that_exist(installation, gp_url):
+def test_dashboard_and_alert_rules_use_existing_metrics(installation, gp_url):
     path = installation.products / BURST / f"{BURST}__1" / "report.json"
     path.parent.mkdir(parents=True)
     path.write_text(report(f"{BURST}__1"))

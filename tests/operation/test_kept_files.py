@@ -1,4 +1,4 @@
-"""What stays on disk is read by this version, whatever version wrote it and whatever happened to a file."""
+"""This version reads the files of all versions, and damaged files stop nothing else."""
 
 import importlib
 import json
@@ -72,7 +72,7 @@ from mxtvhf.workflow.steps.photons_extraction import RejectedPackets
 from support.kept_state import VERSIONS, Airflow, files_of, intake_of, unpack
 
 NOW = datetime(2026, 11, 29, 7, 30, tzinfo=UTC)
-"""Minutes after the state of 0.1.0 was left."""
+"""Some minutes after the state of version 0.1.0 was written."""
 
 KINDS = {
     ArchivedInput: "archive/sb*/inputs/*.json",
@@ -148,7 +148,7 @@ def old(tmp_path):
 
 
 def records_in(kind, path):
-    """The JSON of the records in a file."""
+    """Return the JSON of the records in a file."""
     lines = path.read_bytes().split(b"\n")
     if path.suffix == ".jsonl":
         return lines[:-1]
@@ -182,7 +182,7 @@ def test_every_kind_of_record_has_a_golden_file_of_each_of_its_versions(tmp_path
     assert found == {kind: set(range(1, kind.current_version() + 1)) for kind in KINDS}
 
 
-def test_a_state_folder_of_each_version_is_read_whole(state, version):
+def test_the_state_folder_of_each_version_is_read_completely(state, version):
     facts, archive = FACTS[version], Archive(state.archive)
     assert len(archive.bursts()) == facts["bursts"]
     assert len(list(archive.inputs())) == facts["inputs"]
@@ -203,8 +203,8 @@ def test_a_state_folder_of_each_version_is_read_whole(state, version):
     assert not list(state.home.rglob("*.unreadable"))
 
 
-def test_the_intake_goes_on_with_a_state_folder_of_each_version(state, version):
-    """What waits is filed and started; no notice that had its run under the version before gets another."""
+def test_the_intake_continues_with_the_state_folder_of_each_version(state, version):
+    """Waiting messages are filed and started. Notices with a run of the old version get no second run."""
     airflow, archive = Airflow(), Archive(state.archive)
     intake = intake_of(state, airflow)
     before = {burst: planned_runs(archive, burst) for burst in archive.bursts()}
@@ -233,7 +233,7 @@ def reservations_of(state):
 
 
 def seen(state):
-    """What the programs find, by the burst or the part of the state folder that it is of."""
+    """Return what the programs read, by burst or part of the state folder."""
     archive, desk = Archive(state.archive), DeskFiles(state)
     found = defaultdict(dict)
     runs = []
@@ -279,7 +279,7 @@ AREAS = ("quarantine", "streams", "catalogues", "incoming", "outbox")
 
 
 def area_of(path):
-    """The burst, or the part of the state folder, of a file."""
+    """Return the burst or the part of the state folder of a file."""
     return next(part for part in path.parts if part in AREAS or part.startswith("sb2"))
 
 
@@ -314,7 +314,7 @@ def test_an_unknown_field_in_every_record_changes_nothing(old):
     assert not list(old.home.rglob("*.unreadable"))
 
 
-def test_records_of_a_later_version_stop_nothing_and_stay_where_they_are(old, caplog):
+def test_records_of_a_later_version_stop_nothing_and_are_not_moved(old, caplog):
     paths = files_of(old.home, *RECORDS)
     for path in paths:
         change(path, schema_version=99)
@@ -348,7 +348,7 @@ def sound(tmp_path_factory):
 @pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=20)
-def test_a_damaged_file_stops_nothing_but_what_it_says(tmp_path_factory, sound, data):
+def test_a_damaged_file_affects_only_its_own_content(tmp_path_factory, sound, data):
     home = tmp_path_factory.mktemp("state")
     old = unpack("0.1.0", home / "var")
     others = ("archive/*/alerts/*.xml", "archive/sb*/*/*.bin", "archive/streams/*.seen*")
@@ -375,7 +375,7 @@ def one_of(settings, pattern):
 
 
 @pytest.mark.parametrize("content", [b"", b'{"source": "inb', b"[]"])
-def test_a_message_is_filed_though_its_label_is_damaged(old, content):
+def test_a_message_with_a_damaged_label_is_filed(old, content):
     path = next(path for path in files_of(old.home, KINDS[Label]) if b"<" in path.read_bytes())
     message = path.read_bytes().partition(b"\n")[2]
     path.write_bytes(content + b"\n" + message)
@@ -386,7 +386,7 @@ def test_a_message_is_filed_though_its_label_is_damaged(old, content):
     assert "unreadable label" in (kept.parent / "received.jsonl").read_text()
 
 
-def test_a_message_that_is_damaged_with_its_label_goes_to_quarantine(old):
+def test_a_message_damaged_together_with_its_label_goes_to_quarantine(old):
     path = one_of(old, KINDS[Label])
     path.write_bytes(path.read_bytes()[:40])
     intake_of(old).round(lambda: NOW)
@@ -396,7 +396,7 @@ def test_a_message_that_is_damaged_with_its_label_goes_to_quarantine(old):
     assert (old.archive / "quarantine" / f"{note.sha256}.bin").stat().st_size == 40
 
 
-def test_a_run_whose_posting_is_lost_is_posted_again_under_its_id(old):
+def test_a_run_without_submission_record_is_submitted_again_under_its_id(old):
     (old.archive / "sb26060111" / "planned" / "0001.posted.json").write_bytes(b"{")
     airflow = Airflow()
     intake_of(old, airflow).round(lambda: NOW)
@@ -404,7 +404,7 @@ def test_a_run_whose_posting_is_lost_is_posted_again_under_its_id(old):
     assert all(posting for _, posting in planned_runs(Archive(old.archive), "sb26060111"))
 
 
-def test_the_number_of_a_damaged_planned_run_is_not_used_again(old):
+def test_the_sequence_of_a_damaged_planned_run_is_not_reused(old):
     path = old.archive / "sb26060111" / "planned" / "0002.json"
     path.write_bytes(path.read_bytes()[:100])
     airflow, archive = Airflow(), Archive(old.archive)
@@ -414,7 +414,7 @@ def test_the_number_of_a_damaged_planned_run_is_not_used_again(old):
     assert [aside.name.split(".")[0] for aside in path.parent.glob("*.unreadable")] == ["0002"]
 
 
-def test_one_run_that_cannot_be_started_stops_no_other(old):
+def test_a_run_that_cannot_be_started_does_not_block_others(old):
     class Broken(Airflow):
         def start_run(self, run_id, conf):
             if run_id == "sb26060111__1":
@@ -446,7 +446,7 @@ def test_an_input_in_quarantine_is_listed_without_its_note(old):
     assert all("is missing or unreadable" in note.reason for note in notes)
 
 
-def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
+def test_a_truncated_line_of_the_gaps_is_copied_aside_and_the_audit_continues(old):
     path = one_of(old, KINDS[StreamGap])
     path.write_bytes(path.read_bytes()[:-30])
     assert len(read_gaps(old.archive)) == 2
@@ -457,7 +457,7 @@ def test_a_torn_line_among_the_gaps_is_copied_aside_and_the_audit_goes_on(old):
     assert path.with_name("gaps.jsonl.unreadable").exists()
 
 
-def test_a_ledger_of_0_1_0_is_read_and_a_torn_line_spoils_no_other(old):
+def test_a_ledger_of_0_1_0_is_read_despite_a_truncated_line(old):
     made = datetime(2026, 11, 29, 7, 17, 44, 111739, tzinfo=UTC)
     path = one_of(old, "archive/streams/*.seen")
     numbers = [int(line.split()[0]) for line in path.read_text().splitlines()]
@@ -472,7 +472,7 @@ def test_a_ledger_of_0_1_0_is_read_and_a_torn_line_spoils_no_other(old):
     assert path.with_name(f"{path.name}.unreadable").exists()
 
 
-def test_a_new_ledger_says_its_version(tmp_path):
+def test_a_new_ledger_contains_its_version(tmp_path):
     ledger = StreamLedger(tmp_path, "S", NOW)
     ledger.note(1, b"a")
     (path,) = (tmp_path / "streams").iterdir()
@@ -504,7 +504,7 @@ def test_a_damaged_decision_or_release_is_shown_as_unreadable(old):
 
 
 def released_again(old, run_id="sb26060101__2"):
-    """Release a run with the decision that was made about it."""
+    """Release the announcement of a run with its decision."""
     folder = old.releases / run_id[:10] / run_id
     report = read_kept(folder / "record" / "report.json", Report)
     decision = read_kept(folder / "decision.json", Decision)
@@ -518,7 +518,7 @@ def test_an_announcement_of_0_1_0_is_not_made_again(old):
     assert {path: path.read_bytes() for path in files_of(old.home, "releases/**/[!.]*", "outbox/*")} == before
 
 
-def test_a_release_of_0_1_0_that_was_killed_goes_on(old):
+def test_a_killed_release_of_0_1_0_is_resumed(old):
     folder = old.releases / "sb26060101" / "sb26060101__3"
     done = read_kept(folder / "release.json", Release)
     (folder / "release.json").unlink()
@@ -535,7 +535,7 @@ def test_a_damaged_claim_is_read_from_its_release(old):
     assert released_again(old).number == 1
 
 
-def test_no_number_is_used_while_one_may_be_taken(old, tmp_path):
+def test_no_number_is_reserved_while_one_may_be_in_use(old, tmp_path):
     folder = old.releases / "sb26060101" / "sb26060101__2"
     report = read_kept(folder / "record" / "report.json", Report)
     for name in ("record/claim.json", "release.json"):
@@ -548,7 +548,7 @@ def test_no_number_is_used_while_one_may_be_taken(old, tmp_path):
     assert "cannot be released yet" in question.body
 
 
-def test_a_damaged_record_of_a_delivery_sends_nothing_twice(old):
+def test_a_damaged_delivery_record_causes_no_second_delivery(old):
     folder = old.releases / "sb26060101" / "sb26060101__3"
     (folder / "release.json").unlink()
     for channel in ("nats", "webhook"):
@@ -561,7 +561,7 @@ def test_a_damaged_record_of_a_delivery_sends_nothing_twice(old):
     assert [json.loads(path.read_bytes())["id"] for path in sent] == [sha256_of(again.ivorn.encode())[:32]]
 
 
-def test_jobs_of_a_later_version_are_refused_and_damaged_ones_fail(old):
+def test_jobs_of_a_later_version_are_rejected_and_damaged_ones_fail(old):
     path = old.home / "gp" / "jobs.sqlite"
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE jobs SET request = json_set(request, '$.new', 1)")

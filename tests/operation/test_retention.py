@@ -41,7 +41,7 @@ def lay(path, content, age):
 
 @st.composite
 def products(draw):
-    """Draw a run, what its report says of it, whether it was announced, the age of its products."""
+    """Draw a run with its report, its announcement and the ages of its products."""
     return draw(runs), draw(reports), draw(st.booleans()), draw(ages)
 
 
@@ -56,7 +56,7 @@ def files(home):
     st.lists(products(), max_size=3, unique_by=lambda drawn: drawn[0]),
     st.booleans(),
 )
-def test_only_what_is_old_and_of_no_real_burst_goes(kept, passing, drawn, dry_run):
+def test_only_old_files_of_no_real_burst_are_removed(kept, passing, drawn, dry_run):
     with tempfile.TemporaryDirectory() as folder:
         state = Settings(state=Path(folder))
         home, goes = state.home, set()
@@ -83,7 +83,7 @@ def test_only_what_is_old_and_of_no_real_burst_goes(kept, passing, drawn, dry_ru
         assert bool(goes) == any(removal.items for removal in removals)
 
 
-def test_a_run_that_was_touched_lately_keeps_all_its_products(tmp_path):
+def test_a_recently_changed_run_keeps_all_products(tmp_path):
     state = Settings(state=tmp_path)
     folder = state.products / BURST / f"{BURST}__2__test"
     lay(folder / "events.fits", "old", -100)

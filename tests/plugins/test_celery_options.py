@@ -10,7 +10,7 @@ def test_each_heartbeat_of_a_worker_touches_its_file(tmp_path, monkeypatch):
     assert (tmp_path / "alive").exists()
 
 
-def test_outside_of_an_installation_nothing_is_touched(tmp_path, monkeypatch):
+def test_without_an_installation_no_file_is_touched(tmp_path, monkeypatch):
     monkeypatch.delenv(ALIVE_FILE, raising=False)
     monkeypatch.chdir(tmp_path)
     heartbeat_sent.send(sender=None)

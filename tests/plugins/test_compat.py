@@ -1,4 +1,4 @@
-"""The private names of Airflow that are used, and that no other module uses any."""
+"""Private names of Airflow are used in one module only."""
 
 import ast
 import textwrap
@@ -35,7 +35,7 @@ VERSION = textwrap.dedent("""
 
 
 def private_names(path):
-    """Yield what a module uses of Airflow below a name that begins with an underscore."""
+    """Yield the private names of Airflow that a module uses."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow"):

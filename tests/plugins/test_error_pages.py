@@ -13,7 +13,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.fixture
 def get():
-    """Ask the app, mounted as Airflow mounts it."""
+    """Return a client of the app, mounted like in Airflow."""
     app = FastAPI()
     add_error_pages(app)
 
@@ -34,8 +34,8 @@ def get():
     return lambda path, headers=None: asyncio.run(ask(path, headers))
 
 
-def test_a_browser_that_is_not_logged_in_is_led_to_the_login_and_back(get):
-    """A link to the desk, followed at night without a session, showed raw JSON."""
+def test_a_browser_without_login_is_redirected_to_the_login_and_back(get):
+    """A link to the desk without a session used to show raw JSON."""
     answer = get("/air/mxtvhf/desk/401?run=sb26010101__1", headers=BROWSER)
     assert answer.status_code == 302
     back = "next=%2Fair%2Fmxtvhf%2Fdesk%2F401%3Frun%3Dsb26010101__1"

@@ -1,4 +1,4 @@
-"""The executor against real worker processes; its queue gets what is no task of Airflow's."""
+"""The executor with real worker processes; the items in its queue are not tasks of Airflow."""
 
 import textwrap
 
@@ -106,24 +106,24 @@ PRELOADED = textwrap.dedent("""
 """)
 
 
-def test_no_more_tasks_are_given_out_than_there_are_slots_in_airflows_order(beside_plugins):
+def test_only_tasks_with_a_free_slot_are_sent_in_airflows_order(beside_plugins):
     status, told = beside_plugins(SLOTS)
     assert status == 0
     assert "True -16" in told
     assert told.rstrip().endswith("True")
 
 
-def test_a_task_is_running_until_each_part_of_it_has_ended(beside_plugins):
+def test_a_task_is_running_until_all_its_parts_have_ended(beside_plugins):
     status, told = beside_plugins(PARTS)
     assert status == 0
     all_three = ["answered", "killed", "lost"]
     assert told.rstrip().endswith(str([all_three, all_three, [], []]))
 
 
-def test_a_queue_whose_lock_died_with_its_holder_ends_the_scheduler(beside_plugins):
+def test_a_blocked_queue_ends_the_scheduler(beside_plugins):
     status, told = beside_plugins(KILLED)
     assert status == 1
-    assert "no worker has taken a task" in told
+    assert "no worker took a task" in told
 
 
 def test_what_tasks_need_is_loaded_before_the_workers_are_forked(beside_plugins):

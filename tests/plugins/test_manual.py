@@ -1,4 +1,4 @@
-"""The documentation below ``/mxtvhf/manual``: what is served, and what is not."""
+"""The files of the documentation served below ``/mxtvhf/manual``."""
 
 import asyncio
 
@@ -48,13 +48,13 @@ def test_the_first_page_and_what_it_loads_are_served_with_the_policy(client):
     "path",
     ["../secret", "%2e%2e/secret", "_static", "_static/../../secret", "//etc/passwd", "a%00b", "a" * 300],
 )
-def test_no_request_leads_outside_the_folder(client, path):
+def test_no_request_reads_files_outside_the_folder(client, path):
     answer = client(f"/manual/{path}")
     assert answer.status_code == 404
     assert list(answer.json()) == ["detail"]
 
 
-def test_where_nothing_was_built_the_answer_says_how_to_build(client, site):
+def test_without_a_built_manual_the_answer_tells_how_to_build_it(client, site):
     for path in sorted(site.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     answer = client("/manual/")

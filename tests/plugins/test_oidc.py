@@ -8,7 +8,7 @@ from support.certificates import Authority
 from support.https_server import https_server
 
 
-def test_the_given_authority_goes_before_that_of_the_environment(tmp_path, monkeypatch):
+def test_the_configured_authority_overrides_the_environment(tmp_path, monkeypatch):
     ours, other = Authority(tmp_path / "ours"), Authority(tmp_path / "other")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.ca))
     with https_server(*ours.issue("oidc")) as (port, _):

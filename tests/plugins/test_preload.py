@@ -1,4 +1,4 @@
-"""What a task's process finds loaded, since the process that it is forked from has loaded it."""
+"""Modules that the process of a task inherits from the process that forked it."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""The order of tasks: live alerts, tests, reruns; of each kind decisions, then what is near its end."""
+"""The priority of tasks: live alerts, tests, reruns; within a kind decisions, then nearly finished runs."""
 
 import json
 import textwrap
@@ -30,7 +30,7 @@ WEIGHTS = textwrap.dedent("""
 """)
 
 
-def test_the_weight_follows_from_the_ids_and_no_question_waits_for_other_analyses(
+def test_the_weight_follows_from_the_ids_and_questions_have_priority(
     beside_plugins,
 ):
     status, told = beside_plugins(WEIGHTS)

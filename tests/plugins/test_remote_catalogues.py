@@ -1,4 +1,4 @@
-"""The query of remote catalogues is always among the tasks, and skipped where no service is configured."""
+"""The task that queries remote catalogues always exists and is skipped without a configured service."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""A series of replays: each starts when the one before has ended; a second try goes on where one stopped."""
+"""A series of replays runs one after the other, and a retry continues where the previous try stopped."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""Airflow stores a new version of a DAG when its serialised form changes: all processes must agree on it."""
+"""All processes serialise a DAG alike, because Airflow stores a new version for each change."""
 
 import json
 import textwrap
@@ -31,7 +31,7 @@ HASHES = textwrap.dedent("""
 
 
 def hashes(beside_plugins, seed):
-    """Hash of each DAG as Airflow compares it, from a process with its own order of sets."""
+    """Return the hash of each DAG that Airflow compares, from a process with its own order of sets."""
     program = HASHES.replace("DAGS", repr(str(PROJECT / "dags")))
     status, told = beside_plugins(program, PYTHONHASHSEED=seed)
     assert status == 0, told

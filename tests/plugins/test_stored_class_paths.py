@@ -1,4 +1,4 @@
-"""Class paths that Airflow's database keeps: what version 0.1 stored is still found."""
+"""Class paths stored in Airflow's database by version 0.1 still exist."""
 
 import textwrap
 

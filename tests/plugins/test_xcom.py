@@ -1,4 +1,4 @@
-"""What a step hands on comes back as it was, whatever its numbers."""
+"""The result of a step is restored from its XCom for any numbers."""
 
 import json
 
@@ -18,7 +18,7 @@ class Result(Model):
 
 
 def handed_on(result):
-    """Pass a result on as an XCom: JSON in PostgreSQL, where 1e22 becomes whole, then MessagePack."""
+    """Return a result after JSON in PostgreSQL, where 1e22 becomes an integer, and MessagePack."""
     stored = json.loads(json.dumps(xcom_of(result)), parse_float=_as_postgresql)
     return Result.model_validate(msgspec.msgpack.decode(msgspec.msgpack.encode(stored)))
 
@@ -29,13 +29,13 @@ def _as_postgresql(text):
 
 
 @pytest.mark.parametrize("number", [2.6e21, -2.6e21, 2.0**63, 2.0**64, 1e300, 9.2e18, 1.0, 0.0, None])
-def test_a_number_of_any_size_comes_back(number):
+def test_numbers_of_any_size_are_restored(number):
     result = Result(number=number, several=(1.5, 1e23), inner={"S1": 1e22})
     assert handed_on(result) == result
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_finite_number_comes_back(number):
+def test_every_finite_number_is_restored(number):
     assert handed_on(Result(number=number)) == Result(number=number)
 
 

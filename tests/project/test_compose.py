@@ -22,7 +22,7 @@ EVERY = pytest.mark.parametrize("service", COMPOSE["services"].values(), ids=COM
 
 
 @pytest.mark.service
-def test_it_fits_the_compose_specification():
+def test_the_file_fits_the_compose_specification():
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft201909Validator.check_schema(schema)
     jsonschema.Draft201909Validator(schema).validate(COMPOSE)
@@ -41,7 +41,7 @@ def test_the_images_of_the_dockerfile_have_a_version():
 
 
 @EVERY
-def test_nobody_is_root_or_may_become_it_or_writes_to_its_image(service):
+def test_no_service_is_root_or_can_write_to_its_image(service):
     assert not service["user"].startswith("0")
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -49,13 +49,13 @@ def test_nobody_is_root_or_may_become_it_or_writes_to_its_image(service):
 
 
 @EVERY
-def test_everything_is_limited_and_started_again(service):
+def test_all_services_have_limits_and_are_restarted(service):
     assert {"cpus", "memory"} <= service["deploy"]["resources"]["limits"].keys()
     assert service["deploy"]["restart_policy"]["condition"] in ("any", "on-failure")
 
 
 @pytest.mark.parametrize("kind", ["secrets", "configs"])
-def test_what_is_used_is_defined_and_what_is_defined_is_used(kind):
+def test_all_definitions_exist_and_are_used(kind):
     used = {item["source"] for service in COMPOSE["services"].values() for item in service.get(kind, [])}
     assert used == set(COMPOSE[kind])
     assert all(set(item) == {"file"} for item in COMPOSE[kind].values())
@@ -67,7 +67,7 @@ def test_volumes_are_named_ones():
 
 
 @EVERY
-def test_temporary_folders_are_in_the_form_that_swarm_knows(service):
+def test_temporary_folders_have_the_form_for_swarm(service):
     assert not {"tmpfs", "shm_size"} & service.keys()
     targets = {volume["target"] for volume in service["volumes"] if isinstance(volume, dict)}
     assert "/tmp" in targets
@@ -78,31 +78,31 @@ def test_logs_are_bounded(service):
     assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
 
 
-def test_the_web_interface_is_open_for_this_host_only():
+def test_the_web_interface_is_reachable_only_from_this_host():
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
     assert ports == ["127.0.0.1:8080:8080"]
 
 
-def test_no_secret_is_for_everybody():
+def test_no_secret_is_readable_by_everybody():
     modes = [item["mode"] for service in COMPOSE["services"].values() for item in service["secrets"]]
     assert modes
     assert all(mode & 0o007 == 0 for mode in modes)
 
 
-def test_the_deployer_sets_no_environment_variable():
+def test_no_environment_variable_must_be_set():
     text = (PROJECT / "docker-compose.yaml").read_text()
     assert "${" not in text
     fixed = {"MXTVHF_CONFIG": "/etc/mxtvhf/mxtvhf.toml"}
     assert all(COMPOSE["services"][name]["environment"] == fixed for name in OURS)
 
 
-def test_every_service_of_the_entrypoint_is_there_once():
+def test_every_service_of_the_entrypoint_is_defined_once():
     commands = [COMPOSE["services"][name]["command"] for name in OURS]
     assert commands == [[name] for name in OURS]
     assert set(OURS) == set(SERVICES)
 
 
-def test_every_service_that_stays_has_a_health_check():
+def test_every_long_running_service_has_a_health_check():
     checks = {name: COMPOSE["services"][name]["healthcheck"] for name in OURS}
     assert {name for name, check in checks.items() if check.get("disable")} == ONE_SHOT
     for name in checks.keys() - ONE_SHOT:
@@ -115,7 +115,7 @@ def test_swarm_reads_the_order_of_starts_as_a_list():
     assert all(isinstance(service.get("depends_on", []), list) for service in COMPOSE["services"].values())
 
 
-def test_there_are_several_workers_and_they_may_end_what_they_began():
+def test_several_workers_can_finish_their_tasks():
     worker = COMPOSE["services"]["worker"]
     assert worker["deploy"]["replicas"] >= 2
     assert worker["deploy"]["update_config"]["parallelism"] == 1

@@ -14,7 +14,7 @@ from support.project import PROJECT
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site without the notebook's outputs: a test of its own runs the notebook."""
+    """Build the site without the notebook's outputs, because another test runs the notebook."""
     folder = tmp_path_factory.mktemp("docs")
     built = subprocess.run(
         [
@@ -29,7 +29,7 @@ def site(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(site):
-    """A warning is a dead link, a page that no other one leads to, or a docstring that cannot be read."""
+    """A warning is a dead link, a page without links to it, or an invalid docstring."""
     for page in (
         "index",
         "tutorials/index",

@@ -1,4 +1,4 @@
-"""The documentation's page of error messages has the messages of the source, all of them and no other."""
+"""The documentation's page of error messages has exactly the messages of the source."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SECONDS = 1
 """For each target; with its start about twice that."""
 
 
-def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
+def test_fuzzing_starts_with_valid_inputs(tmp_path):
     starts = seeds()
     assert starts.keys() == TARGETS.keys()
     for raw in starts["packets"] + [seal(start) for start in starts["sealed_packets"]]:
@@ -38,7 +38,7 @@ def test_the_fuzzing_begins_with_sound_inputs(tmp_path):
 
 
 @pytest.mark.slow
-def test_nothing_is_found_in_a_short_run(tmp_path):
+def test_a_short_fuzzing_run_finds_nothing(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "fuzz", "--seconds", str(SECONDS), "--findings", str(tmp_path)],
         capture_output=True,
@@ -65,7 +65,7 @@ fuzz(planted, *map(Path, sys.argv[1:]), 30)
 """
 
 
-def test_a_planted_fault_is_found_and_kept(tmp_path):
+def test_an_injected_fault_is_found_and_stored(tmp_path):
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "seed").write_bytes(b"L")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which Python ``tools/install.sh`` takes. Stand-ins on the PATH answer like the real interpreters."""
+"""The choice of a Python by ``tools/install.sh``, tested with imitations of interpreters on the PATH."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ PYENV_SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
 
 @pytest.fixture
 def commands(tmp_path):
-    """A folder that is all there is on the PATH: what the scripts call, and no Python yet."""
+    """Return the only folder on the PATH, with the programs of the scripts but without a Python."""
     folder = tmp_path / "commands"
     folder.mkdir()
     for tool in TOOLS:
@@ -31,7 +31,7 @@ def put(path: Path, text: str) -> Path:
 
 
 def put_python(path: Path, version: str, *, venv: bool = True) -> Path:
-    """A stand-in of an interpreter; it has no pip, and `-m venv` fails."""
+    """Write an imitation of an interpreter without pip, for which `-m venv` fails."""
     return put(
         path,
         f"""#!/bin/sh
@@ -70,7 +70,7 @@ def test_the_newest_supported_python_is_taken(commands):
     assert found(commands) == "python3.13"
 
 
-def test_a_python_that_does_not_run_or_makes_no_environment_is_passed_over(commands):
+def test_an_unusable_python_is_skipped(commands):
     put(commands / "python3.13", PYENV_SHIM)
     put_python(commands / "python3.12", "3.12", venv=False)
     put_python(commands / "python3.11", "3.11")
@@ -96,7 +96,7 @@ def test_python_names_another(commands):
     assert found(commands, PYTHON="python3.12") == "python3.12"
 
 
-def test_uv_installs_one_where_none_is_usable(commands):
+def test_uv_installs_a_python_if_none_is_usable(commands):
     put_python(commands / "python3", "3.10")
     put(
         commands / "uv",
@@ -111,7 +111,7 @@ esac
     assert found(commands) == "from-uv"
 
 
-def test_one_line_tells_what_was_found_when_uv_cannot_help(commands):
+def test_one_line_lists_the_unusable_pythons_if_uv_fails(commands):
     put(commands / "python3.13", PYENV_SHIM)
     put_python(commands / "python3.12", "3.12", venv=False)
     put_python(commands / "python3", "3.10")
@@ -123,7 +123,7 @@ def test_one_line_tells_what_was_found_when_uv_cannot_help(commands):
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.10", "3.14"])
-def test_one_line_refuses_an_unsupported_python(commands, version):
+def test_an_unsupported_python_is_rejected_in_one_line(commands, version):
     put_python(commands / "python3.13", "3.13")
     own = put_python(commands / "own", version)
     assert refusal(commands, PYTHON=own) == (
@@ -132,7 +132,7 @@ def test_one_line_refuses_an_unsupported_python(commands, version):
     )
 
 
-def test_one_line_refuses_a_python_that_is_not_there(commands):
+def test_a_missing_python_is_rejected_in_one_line(commands):
     assert "PYTHON=python3.13 does not run." in refusal(commands, PYTHON="python3.13")
 
 
@@ -148,7 +148,7 @@ def test_an_environment_of_another_python_is_removed(commands, tmp_path):
     assert not venv.exists()
 
 
-def test_one_line_refuses_other_systems_than_linux(commands):
+def test_systems_other_than_linux_are_rejected_in_one_line(commands):
     (commands / "uname").unlink()
     put(commands / "uname", "#!/bin/sh\necho Darwin\n")
     done = run("install.sh", path=commands)

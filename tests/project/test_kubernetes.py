@@ -30,7 +30,7 @@ BY_HTTP = {"api-server"}
 
 
 def pod_of(name, component):
-    """What the chart makes of a component's values, where they go into the pod as they are."""
+    """Return the part of a pod that the chart copies from a component's values."""
     probes = {
         kind: {
             **{key: value for key, value in component[kind].items() if key not in ("command", "enabled")},
@@ -69,7 +69,7 @@ def test_our_objects_fit_the_schemas(item):
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_what_the_chart_puts_into_a_pod_fits_the_schemas(name):
+def test_the_pod_settings_of_the_chart_fit_the_schemas(name):
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": PODS[name]}
     kubernetes_validate.validate(pod, KUBERNETES, strict=True)
 
@@ -86,7 +86,7 @@ def test_the_same_services_run_as_by_compose():
 
 
 @EVERY
-def test_each_has_the_image_and_the_command_of_compose(name, pod):
+def test_each_service_has_the_image_and_command_of_compose(name, pod):
     (container,) = pod["containers"]
     assert container["image"] == COMPOSE[name]["image"]
     assert container.get("args") == COMPOSE[name].get("command")
@@ -96,7 +96,7 @@ def test_each_has_the_image_and_the_command_of_compose(name, pod):
 
 
 @EVERY
-def test_nobody_is_root_or_may_become_it_or_writes_to_its_image(name, pod):
+def test_no_service_is_root_or_can_write_to_its_image(name, pod):
     user = pod["securityContext"]
     assert f"{user['runAsUser']}:{user['runAsGroup']}" == COMPOSE[name]["user"]
     assert user["runAsNonRoot"] is True
@@ -108,7 +108,7 @@ def test_nobody_is_root_or_may_become_it_or_writes_to_its_image(name, pod):
 
 
 @EVERY
-def test_everything_that_stays_is_limited_and_looked_after(name, pod):
+def test_all_long_running_services_have_limits_and_probes(name, pod):
     (container,) = pod["containers"]
     if name in BY_HTTP or COMPOSE[name]["healthcheck"].get("disable"):
         return
@@ -119,7 +119,7 @@ def test_everything_that_stays_is_limited_and_looked_after(name, pod):
 
 
 @EVERY
-def test_what_is_mounted_is_there_and_secrets_are_not_for_everybody(name, pod):
+def test_mounts_exist_and_secrets_are_not_readable_by_everybody(name, pod):
     claims = WORKLOADS.get(name, {}).get("spec", {}).get("volumeClaimTemplates", [])
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
@@ -146,13 +146,13 @@ def test_a_service_finds_its_pods_and_the_port_of_its_program():
         assert WORKLOADS[name]["spec"]["template"]["metadata"]["labels"] == selector
 
 
-def test_of_a_service_that_may_run_once_only_there_is_never_a_second_one():
+def test_single_instance_services_never_run_twice():
     for workload in WORKLOADS.values():
         assert workload["spec"]["replicas"] == 1
         assert workload["kind"] == "StatefulSet" or workload["spec"]["strategy"] == {"type": "Recreate"}
 
 
-def test_workers_end_what_they_began():
+def test_workers_finish_their_tasks():
     worker = COMPONENTS["worker"]
     assert worker["replicas"] == COMPOSE["worker"]["deploy"]["replicas"]
     assert worker["terminationGracePeriodSeconds"] == 120

@@ -1,4 +1,4 @@
-"""Who may do what at a NATS server with TLS and users, as docs/explanation/security.md sets it up."""
+"""Permissions at a NATS server with TLS and users, set up as in docs/explanation/security.md."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ PASSWORDS = {"mxtvhf": "canary-ours", "station": "canary-station", "reader": "ca
 
 @pytest.fixture
 def certificate(tmp_path, monkeypatch):
-    """A server's key and certificate, which this process trusts."""
+    """Return a server's key and certificate, which this process trusts."""
     key, certificate = write_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     return f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
@@ -55,14 +55,14 @@ async def logged_in(server, tmp_path, user):
         await client.close()
 
 
-def test_without_the_right_password_nobody_gets_in(server, tmp_path):
+def test_wrong_nats_passwords_are_rejected(server, tmp_path):
     (tmp_path / "wrong").write_text("station:guess")
     for credentials in (None, tmp_path / "wrong"):
         with pytest.raises(Retriable, match=r"(?i)authorization"):
             asyncio.run(connect(server.url, credentials, name="stranger", timeout=1))
 
 
-def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_path):
+def test_a_station_may_only_publish_to_the_intake(server, tmp_path):
     async def use():
         async with (
             logged_in(server, tmp_path, "mxtvhf") as ours,
@@ -97,20 +97,20 @@ def test_a_station_publishes_to_the_intake_and_does_nothing_else(server, tmp_pat
     assert asyncio.run(use()) == (b"one", 1, b"ours", [1, 0])
 
 
-def test_a_stranger_to_the_certificates_authority_is_not_talked_to(server, tmp_path, monkeypatch):
+def test_a_certificate_of_an_unknown_authority_is_rejected(server, tmp_path, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Retriable, match=r"(?i)certificate"):
         asyncio.run(connect(server.url, tmp_path / "mxtvhf", name="test", timeout=1))
 
 
-def test_a_certificate_of_another_host_is_refused(server, tmp_path):
+def test_a_certificate_of_another_host_is_rejected(server, tmp_path):
     url = server.url.replace("127.0.0.1", "localhost")
     with pytest.raises(Retriable, match=r"(?i)certificate|hostname"):
         asyncio.run(connect(url, tmp_path / "mxtvhf", name="test", timeout=1))
 
 
-def test_no_password_is_sent_in_clear_where_tls_is_wanted():
-    """A greeting without TLS, as of a server set up wrongly or of somebody between."""
+def test_no_password_is_sent_unencrypted_if_tls_is_required():
+    """The greeting has no TLS, as from a wrongly configured server or an attacker in between."""
     heard = bytearray()
 
     async def greet(reader, writer):
@@ -124,7 +124,7 @@ def test_no_password_is_sent_in_clear_where_tls_is_wanted():
         async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             credentials = Path(__file__)
-            with pytest.raises(Retriable, match="no TLS at the server"):
+            with pytest.raises(Retriable, match="the server offers no TLS"):
                 await connect(f"tls://127.0.0.1:{port}", credentials, name="test", timeout=1)
 
     asyncio.run(use())
@@ -140,7 +140,7 @@ def authority(tmp_path):
 
 
 def strict(authority, folder, **validity):
-    """A server that lets in only who has a certificate of the authority."""
+    """Run a server that accepts only clients with a certificate of the authority."""
     certificate, key = authority.issue("nats", **validity)
     tls = f'tls {{ cert_file: "{certificate}", key_file: "{key}", ca_file: "{authority.ca}", verify: true }}'
     folder.mkdir(exist_ok=True)
@@ -157,7 +157,7 @@ def connects(server, tls):
     asyncio.run(use())
 
 
-def test_only_a_client_with_a_certificate_of_the_authority_gets_in(authority, tmp_path):
+def test_only_clients_with_a_certificate_of_the_authority_are_accepted(authority, tmp_path):
     certificate, key = authority.issue("mxtvhf")
     stranger = Authority(tmp_path / "elsewhere").issue("stranger")
     with strict(authority, tmp_path / "nats") as server:
@@ -170,7 +170,7 @@ def test_only_a_client_with_a_certificate_of_the_authority_gets_in(authority, tm
                 connects(server, tls)
 
 
-def test_an_expired_certificate_is_named_and_a_new_one_is_taken_without_a_change_here(authority, tmp_path):
+def test_an_expired_certificate_is_named_and_a_renewed_one_is_accepted(authority, tmp_path):
     certificate, key = authority.issue("mxtvhf")
     tls = NatsTls(ca=authority.ca, certificate=certificate, key=key)
     with strict(authority, tmp_path / "nats", begins=-2 * HOUR, ends=-HOUR) as server:
@@ -182,23 +182,23 @@ def test_an_expired_certificate_is_named_and_a_new_one_is_taken_without_a_change
         connects(server, tls)
 
 
-def test_files_of_certificates_that_cannot_be_used_are_named(authority, tmp_path):
+def test_unusable_certificate_files_are_named(authority, tmp_path):
     certificate, _ = authority.issue("mxtvhf")
     _, other = authority.issue("other")
     (tmp_path / "empty").touch()
     for tls, cause in (
-        (NatsTls(ca=tmp_path / "missing"), "missing: no certificate can be read: No such file"),
-        (NatsTls(ca=tmp_path / "empty"), "empty: no certificate can be read"),
-        (NatsTls(ca=authority.ca, certificate=certificate, key=other), "other-key.pem: no certificate with"),
+        (NatsTls(ca=tmp_path / "missing"), "missing: the CA certificate cannot be read: No such file"),
+        (NatsTls(ca=tmp_path / "empty"), "empty: the CA certificate cannot be read"),
+        (NatsTls(ca=authority.ca, certificate=certificate, key=other), "other-key.pem: invalid certificate"),
     ):
         with pytest.raises(InvalidInput, match=cause):
             asyncio.run(connect("tls://127.0.0.1:1", name="test", tls=tls))
-    with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: nats_tls needs a server named as tls://"):
+    with pytest.raises(InvalidInput, match=r"127\.0\.0\.1:1: not a TLS URL; nats_tls requires tls://"):
         asyncio.run(connect("nats://127.0.0.1:1", name="test", tls=NatsTls(ca=authority.ca)))
 
 
-def test_a_tls_handshake_that_never_ends_is_given_up(authority):
-    """Nobody is told the end of such a connection: neither the first try nor its closing may wait for it."""
+def test_an_endless_tls_handshake_reaches_the_time_limit(authority):
+    """The end of such a connection is never reported, so neither a try nor its end may wait for it."""
 
     async def greet(reader, writer):
         writer.write(
@@ -217,7 +217,7 @@ def test_a_tls_handshake_that_never_ends_is_given_up(authority):
     asyncio.run(use())
 
 
-def test_the_end_of_the_time_is_not_lost_at_the_same_moment_as_a_refusal(authority, tmp_path):
+def test_the_time_limit_holds_during_a_refusal(authority, tmp_path):
     """Forty clients that are refused again and again, each with its time over at another moment."""
 
     async def use():

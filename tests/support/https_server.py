@@ -20,12 +20,12 @@ class Healthy(BaseHTTPRequestHandler):
 
 class QuietServer(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
-        """Clients that do not like the certificate hang up."""
+        """Ignore clients that reject the certificate and close the connection."""
 
 
 @contextmanager
 def https_server(certificate, key):
-    """Run it with a certificate; yields its port, and the context that takes another certificate."""
+    """Run the server with a certificate, and yield its port and the context for another certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with QuietServer(("127.0.0.1", 0), Healthy) as server:

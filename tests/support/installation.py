@@ -1,4 +1,4 @@
-"""An installation by its configuration file, with TLS between all its parts, and some of its services."""
+"""An installation made from a configuration file, with TLS between all parts and some of its services."""
 
 import json
 import os
@@ -99,7 +99,7 @@ send_event_file = true
 
 
 class Installation:
-    """Its configuration file, its services as they are started, and Airflow as admin sees it."""
+    """The configuration file, the started services, and Airflow with the login of admin."""
 
     def __init__(self, config: Path, authority: Authority, database: PostgresServer, processes: ProcessGroup):
         self.config, self.authority, self.database, self.processes = config, authority, database, processes
@@ -113,7 +113,7 @@ class Installation:
         self.deployment = read_deployment(self.config)
 
     def configure(self, auth):
-        """Exchange ``[auth]`` and what follows, and start the API server again; see `installation`."""
+        """Replace ``[auth]`` and the following tables, and restart the API server; see `installation`."""
         text = self.config.read_text()
         kept = text[: text.index("[auth]")]
         secrets = self.config.parent / "secrets"
@@ -122,13 +122,13 @@ class Installation:
         self.restart(Service.API_SERVER)
 
     def restart(self, name, *, ready=True):
-        """End a service in good order, start it again and wait until it works."""
+        """Stop a service regularly, start it again and wait until it is healthy."""
         self._started[name].terminate()
         self._started[name].wait(180)
         self.start(name, ready=ready)
 
     def api_of(self, user, password=None):
-        """Return Airflow as somebody else sees it."""
+        """Return Airflow with the login of another user."""
         return AirflowApi(self.url, user, password or f"canary-{user}", ca=self.authority.ca)
 
     def token(self, user, password=None):
@@ -149,13 +149,13 @@ class Installation:
 
     @contextmanager
     def cursor(self):
-        """Ask the database."""
+        """Return the result of a database query."""
         uri = database_uri(self.deployment.database).replace("+psycopg2", "")
         with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
             yield cursor
 
     def start(self, *services, ready=True):
-        """Start services; wait until each works."""
+        """Start services and wait until each is healthy."""
         for name in services:
             options = ("--instance", WORKER) if name is Service.WORKER else ()
             self._started[name] = self.processes.start(name, entrypoint(name, self.config, *options))
@@ -163,7 +163,7 @@ class Installation:
             self.wait_for(*services)
 
     def wait_for(self, *services):
-        """Wait until each of the services works."""
+        """Wait until each of the services is healthy."""
         for name in services:
             wait_until(partial(self.works, name), what=name, timeout=600.0, processes=self.processes)
 
@@ -172,7 +172,7 @@ class Installation:
         self.processes.run(Service.MIGRATE, entrypoint(Service.MIGRATE, self.config))
 
     def works(self, name):
-        """Tell whether a service says that it works."""
+        """Return True if a service is healthy."""
         try:
             check_service(name, self.deployment, instance=WORKER if name is Service.WORKER else None)
         except Failure:
@@ -180,7 +180,7 @@ class Installation:
         return True
 
     def log(self, name):
-        """Return what a service wrote."""
+        """Return the log of a service."""
         return (self.processes.logs / f"{name}.log").read_text()
 
 

@@ -18,11 +18,11 @@ from support.project import PROJECT
 DATA = PROJECT / "tests" / "data"
 VERSIONS = sorted(path.name.removeprefix("state-").split(".tar")[0] for path in DATA.glob("state-*.tar.xz"))
 STAND_IN = b"/srv/mxtvhf/var"
-"""Stands for the path of the state folder."""
+"""Replaces the path of the state folder."""
 
 
 def unpack(version, folder):
-    """Lay the state folder of a version out, with its paths made right."""
+    """Unpack the state folder of a version with corrected paths."""
     with tarfile.open(DATA / f"state-{version}.tar.xz") as tar:
         tar.extractall(folder, filter="data")
     for pattern in ("archive/sb*/*/*.json", "archive/quarantine/*.json", "outbox/*.json"):
@@ -36,7 +36,7 @@ def unpack(version, folder):
 
 
 class Airflow:
-    """Stands for Airflow at the end of the intake: it takes every run, and remembers its configuration."""
+    """Replacement of Airflow for the intake: accepts every run and records its configuration."""
 
     def __init__(self):
         self.runs = {}

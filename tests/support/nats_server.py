@@ -1,4 +1,4 @@
-"""A real nats-server with JetStream and WebSocket on loopback, to be stopped, killed and started again."""
+"""A real nats-server with JetStream and WebSocket on loopback that can be stopped, killed and restarted."""
 
 import signal
 import socket
@@ -53,7 +53,7 @@ class NatsServer:
         self.stop()
 
     def start(self) -> None:
-        """Start it, on the store that there is, and wait until it answers."""
+        """Start the server with its existing store and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["nats-server", "-c", str(self._configuration)], stdout=log, stderr=subprocess.STDOUT
@@ -65,11 +65,11 @@ class NatsServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """Stop the server regularly."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
+        """Kill the server (SIGKILL), like a crash."""
         self._end(signal.SIGKILL)
 
     def _end(self, number) -> None:

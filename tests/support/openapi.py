@@ -1,11 +1,11 @@
-"""Asking a service whatever its OpenAPI description allows and forbids, by schemathesis."""
+"""Requests to a service with valid and invalid input of its OpenAPI description, by schemathesis."""
 
 import hypothesis
 import schemathesis
 
 
 def asked_as_described(description, **options):
-    """Ask every operation, check every answer by the description; return how many operations there are."""
+    """Test every operation against the description and return the number of operations."""
     operations = [found.ok() for found in description.get_all_operations()]
     for operation in operations:
         # What has neither query nor body cannot be asked wrongly.

@@ -1,4 +1,4 @@
-"""A real PostgreSQL (Debian's) on loopback that speaks TLS only and asks its clients for certificates."""
+"""A real PostgreSQL (Debian's) on loopback that accepts TLS only and requires client certificates."""
 
 import os
 import shutil
@@ -73,7 +73,7 @@ class PostgresServer:
         self._run("pg_ctl", "-D", self._data, "-l", self._folder / "log", "-w", "start")
 
     def stop(self):
-        """End it in good order."""
+        """Stop the server regularly."""
         self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
 
     def _run(self, program, *arguments):

@@ -1,4 +1,4 @@
-"""Releases or retracts an announcement in a process of its own, which may kill itself in the middle."""
+"""Program that releases or retracts an announcement and can kill itself in the middle."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from mxtvhf.reporting.report import Report
 
 
 def release_and_die(report: bytes, decision: bytes, state: str, webhook: str, kill_at: int) -> None:
-    """Release; be killed (SIGKILL) right behind the ``kill_at``-th time that something reaches the disk."""
+    """Release an announcement; SIGKILL follows the ``kill_at``-th write to the disk."""
     _die_at(kill_at)
     release(
         Report.model_validate_json(report),
@@ -25,7 +25,7 @@ def release_and_die(report: bytes, decision: bytes, state: str, webhook: str, ki
 
 
 def retract_and_die(burst_id: str, about: str, state: str, webhook: str, kill_at: int) -> None:
-    """Retract an announcement; be killed as in `release_and_die`."""
+    """Retract an announcement with SIGKILL as in `release_and_die`."""
     _die_at(kill_at)
     now = datetime.now(UTC)
     wanted = Decision(

@@ -1,4 +1,4 @@
-"""What a run found, and the report about it."""
+"""Results of runs and their reports."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who may do what: the checks of docs/explanation/security.md that must hold whatever manages the logins."""
+"""Checks of permissions of docs/explanation/security.md, which must hold for every auth manager."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ class WebUsers:
         self.url, self.tokens, self._verify = url, tokens, True if ca is None else str(ca)
 
     def send(self, method, path, headers, **options):
-        """Send a request with headers of one's own."""
+        """Send a request with own headers."""
         return requests.request(
             method,
             self.url + path,
@@ -67,7 +67,7 @@ class WebUsers:
         )
 
     def ask(self, method, path, *, role="admin", token=None, **options):
-        """Send a request as somebody of a role, or with a token of one's own."""
+        """Send a request as a user of a role, or with an own token."""
         headers = {"Authorization": f"Bearer {token or self.tokens[role]}"} | options.pop("headers", {})
         return self.send(method, path, headers, **options)
 
@@ -78,7 +78,7 @@ def filled(path, text="x"):
 
 
 def forged(token):
-    """Return tokens like this one that nobody gave out: without a signature, and with a forger's."""
+    """Return forged copies of a token: without a signature, and with a wrong signature."""
     claims = jwt.decode(token, options={"verify_signature": False})
     parts = ({"alg": "none", "typ": "JWT"}, claims)
     unsigned = ".".join(
@@ -108,7 +108,7 @@ def check_viewer(users, routes, role="viewer"):
 
 
 def check_viewer_starts_nothing(users, conf):
-    """A viewer starts nothing by Airflow's own API either."""
+    """A viewer cannot start runs by Airflow's own API."""
     runs = "/api/v2/dags/mxt_vhf/dagRuns"
     body = {"dag_run_id": "viewers", "logical_date": None, "conf": conf}
     assert users.ask("POST", runs, role="viewer", json=body).status_code == 403
@@ -116,7 +116,7 @@ def check_viewer_starts_nothing(users, conf):
 
 
 def check_starter(users, role):
-    """Somebody of this role may start runs."""
+    """Users of this role may start runs."""
     assert users.ask("POST", "/mxtvhf/processing", role=role, json={}).status_code == 422
     started = users.ask("POST", "/api/v2/dags/mxt_vhf/dagRuns", role=role, json={"conf": {}})
     assert started.status_code in (400, 422)

@@ -1,4 +1,4 @@
-"""A real SMTP server on the loopback (RFC 5321, what a client needs): keeps the messages that it takes."""
+"""A real SMTP server on loopback (the parts of RFC 5321 that a client needs) that stores messages."""
 
 import socketserver
 import threading

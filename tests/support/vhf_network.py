@@ -1,4 +1,4 @@
-"""The VHF network as NATS sees it."""
+"""Imitation of the VHF network as a NATS client."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ ODD_SUBJECTS = (
     b"mxtvhf.in.vertical\x0btab",
     b"mxtvhf.in.form\x0c1",
 )
-"""The client takes the last two for other words of its protocol."""
+"""The client takes the last two for other commands of its protocol."""
 ODD_HEADERS = (
     b"NATS/1.0\r\nMxtvhf-Signature: caf\xe9\r\n\r\n",
     b"NATS/1.0\r\ncaf\xe9: x\r\nno colon\r\n: \r\n\r\n",
@@ -37,7 +37,7 @@ ODD_HEADERS = (
 
 
 def publish_raw(server, subject, body, headers=b""):
-    """Publish any bytes as subject and headers, past the checks of NATS's client."""
+    """Publish any bytes as subject and headers without the checks of the NATS client."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
         link.recv(65536)
         link.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
@@ -49,7 +49,7 @@ def publish_raw(server, subject, body, headers=b""):
 
 
 class Publisher:
-    """Publishes to NATS as the VHF network does: again and again until the server has acknowledged."""
+    """Publishes to NATS like the VHF network, repeatedly until the server acknowledges."""
 
     def __init__(self, url, credentials=None):
         self.url, self.credentials = url, credentials

@@ -1,4 +1,4 @@
-"""A real server in place of Mattermost or Slack: keeps what it gets, and may misbehave."""
+"""A real server instead of Mattermost or Slack that stores requests and can misbehave."""
 
 import json
 import threading

@@ -53,11 +53,11 @@ from support.kept_state import DATA, STAND_IN, intake_of
 NOW = datetime(2026, 6, 11, 12, tzinfo=UTC)
 ANALYSED, RETRACTED, WAITING = "sb26061101", "sb26061102", "sb26061103"
 TOO_LARGE = (".png", ".html", ".fits", ".pha", ".arf", ".rmf", ".reg", ".lock")
-"""What no later version reads, or checks by itself."""
+"""Files that no later version reads or that are checked otherwise."""
 
 
 def write_state(settings, work):
-    """Leave one record of each kind."""
+    """Write one record of each kind."""
     folders = {burst: work / burst for burst in (ANALYSED, RETRACTED, WAITING)}
     for burst, folder in folders.items():
         scenario = scenario_of(
@@ -76,7 +76,7 @@ def write_state(settings, work):
 
 
 def _receive(settings, folders):
-    """File notices, packets and a damaged input, plan and start runs; keep one message that waits."""
+    """File notices, packets and a damaged input, plan and start runs, and store one waiting message."""
     intake = intake_of(settings, first_photons=10, first_seconds=0.0)
 
     def comes(raw, source):
@@ -148,7 +148,7 @@ def _streams(settings):
 
 
 def _failures(settings):
-    """Leave a part of the listener that fails."""
+    """Write the record of a failing part of the listener."""
 
     def work(stop, works):
         stop.set()
@@ -158,7 +158,7 @@ def _failures(settings):
 
 
 def _notify(settings):
-    """Notify somebody of a burst, who acknowledges it, and order a drill."""
+    """Record a notification and its acknowledgement, and order a drill."""
     ledger = Ledger(settings.notifications)
     occurrence = Occurrence(
         key="first_notice", event="first_notice", subject=ANALYSED, raised=NOW, title="new burst", body="What"

@@ -46,5 +46,5 @@ def test_all_of_them_are_told(made):
     assert [one["name"] for one in report["identities"]] == ["S1", "S2", "S3"]
     assert report["warnings"][0].startswith("2 other sources lie in the field: ")
     assert {"sources", "sources_ds9"} <= report["products"].keys()
-    assert "S3 is taken as the burst: " in page
+    assert "S3 is identified as the burst: " in page
     assert page.count('<tr class="best">') == 1

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Make stand-ins for the base images of Dockerfile and docker-compose.yaml, from Debian's packages and under their own
-# names, where no registry of images can be reached. The engine must run for building (engine.sh build):
+# Create replacements of the base images of Dockerfile and docker-compose.yaml from Debian packages and under the same
+# names, for machines without access to an image registry. The engine must run for building (engine.sh build):
 #   base-images.sh PYTHON-IMAGE NATS-IMAGE POSTGRES-IMAGE
-# Sources of packages, certificates and pip's settings are those of this machine.
+# Package sources, certificates and pip settings are those of this machine.
 set -euo pipefail
 python=$1 nats=$2 postgres=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +22,7 @@ if ! present $debian; then
         { tail -n 5 "$work/log" >&2; exit 1; }
     cp -r "$work/apt/." "$work/root/etc/apt/"
     cp /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/"
-    # What pip is told here, file by file and variable by variable, except for paths that the image does not have.
+    # The pip settings of this machine from files and variables, except for paths that the image does not have.
     {
         echo '[global]'
         python3 -m pip config list | sed -n -E "s/^(global\.|:env:\.)([a-z-]+)='([^']*)'$/\2 = \3/p" |

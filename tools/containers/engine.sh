@@ -1,10 +1,10 @@
 #!/bin/bash
-# A private Docker engine with Compose and Swarm, from Debian's packages, which are unpacked into a folder and not
-# installed. It needs root and a Debian machine, and leaves the machine's own services and packet filter alone.
-#   engine.sh start FOLDER    start it in a network namespace of its own: for running containers
-#   engine.sh build FOLDER    start it in the machine's network, without bridges and packet filter: for building images
-#   engine.sh stop FOLDER     stop it, whichever of the two runs, with all its containers
-#   . FOLDER/env.sh           then `docker` speaks to it; `inside COMMAND` runs a command in its network namespace
+# A private Docker engine with Compose and Swarm from Debian packages, which are unpacked into a folder and not installed.
+# It needs root and a Debian machine, and does not change the machine's own services and packet filter.
+#   engine.sh start FOLDER    start it in its own network namespace, to run containers
+#   engine.sh build FOLDER    start it in the machine's network without bridges and packet filter, to build images
+#   engine.sh stop FOLDER     stop it with all its containers
+#   . FOLDER/env.sh           make `docker` use it; `inside COMMAND` runs a command in its network namespace
 set -euo pipefail
 action=$1 folder=$(mkdir -p "$2" && cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,12 +31,12 @@ unpack() {
 
 write_files() {
     mkdir -p "$folder/bin" "$folder/client/cli-plugins"
-    # The machine's own runc: that of the newer release may want a newer C library.
+    # The machine's own runc, because that of the newer release may need a newer C library.
     ln -sf "$(command -v runc)" "$folder/bin/runc"
     for plugin in compose buildx; do
         ln -sf "$folder/root/usr/libexec/docker/cli-plugins/docker-$plugin" "$folder/client/cli-plugins/"
     done
-    # The limit of open files must not exceed the machine's own.
+    # The limit of open files must not exceed that of the machine.
     local files
     files=$(ulimit -Hn)
     [ "$files" != unlimited ] && [ "$files" -lt 65536 ] || files=65536
@@ -60,7 +60,7 @@ inside() { nsenter --net=/run/netns/$namespace "\$@"; }
 END
 }
 
-start() { # start WORDS...: the engine, with words before and behind it
+start() { # start WORDS...: start the engine with words before and after its command
     . "$folder/env.sh"
     "$@" </dev/null >>"$folder/dockerd.log" 2>&1 &
     for _ in $(seq 120); do
@@ -70,7 +70,7 @@ start() { # start WORDS...: the engine, with words before and behind it
     done
     docker version --format 'Docker engine {{.Server.Version}}' ||
         { tail -n 5 "$folder/dockerd.log" >&2; exit 1; }
-    # With cgroup v1 all containers together weigh as much as one process of the machine: give them more.
+    # With cgroup v1 all containers together get the CPU share of one process, so their share is increased.
     local weight=/sys/fs/cgroup/cpu/$cgroup/cpu.shares
     mkdir -p "$(dirname $weight)" 2>/dev/null && echo 8192 >"$weight" || true
 }
@@ -92,7 +92,7 @@ start)
     unpack && write_files && stop
     ip netns add $namespace
     ip netns exec $namespace ip link set lo up
-    # `ip netns exec` would mount /sys anew, without the cgroups.
+    # `ip netns exec` cannot be used, because it would mount a new /sys without the cgroups.
     start setsid nsenter --net=/run/netns/$namespace dockerd --config-file "$folder/daemon.json"
     ;;
 build)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The part of the official postgres image's entrypoint that docker-compose.yaml relies on: a new data folder gets a
-# cluster in UTF-8 with the user, database and password of POSTGRES_*; then the server runs as process 1.
+# The part of the official postgres image's entrypoint that docker-compose.yaml needs: a new data folder gets a cluster in
+# UTF-8 with the user, database and password of POSTGRES_*; then the server runs as process 1.
 set -eu
 [ "${1:-postgres}" = postgres ] || exec "$@"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Build the image of this checkout and test it and docker-compose.yaml on a private engine, which ends with the tests:
-#   tools/containers/test.sh FOLDER [PYTEST OPTIONS]     FOLDER: of the engine; what is in it is used again
+# Build the image of this checkout and test it with docker-compose.yaml on a private engine, which stops after the tests:
+#   tools/containers/test.sh FOLDER [PYTEST OPTIONS]     FOLDER: folder of the engine, reused at the next call
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=tools/containers folder=$1

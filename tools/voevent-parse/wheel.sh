@@ -1,8 +1,8 @@
 #!/bin/sh
-# Build the wheel of voevent-parse, as pinned in requirements.txt, with the Python named, into the folder named:
+# Build the wheel of voevent-parse, as pinned in requirements.txt, with the given Python into the given folder:
 #   tools/voevent-parse/wheel.sh .venv/bin/python .venv/wheels
-# PyPI has only its source archive. uv refuses that, for a file name with a colon, and from Python 3.12 on its build
-# script fails for two names that `configparser` lost: sitecustomize.py beside this file gives them back. pip's build
+# PyPI has only its source archive, which uv rejects because of a file name with a colon. From Python 3.12 on its build
+# script fails, because `configparser` lost two names; sitecustomize.py next to this file restores them. pip's build
 # isolation would hide that file, so setuptools is installed into a temporary folder instead.
 set -eu
 python=$1

@@ -1,1 +1,1 @@
-"""An installation beyond one machine: one configuration file, the services made from it, their health."""
+"""Deployment on several hosts: the configuration file, the services made from it, and their health checks."""

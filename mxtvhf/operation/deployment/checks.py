@@ -1,4 +1,4 @@
-"""What a value of the configuration file must be; the causes that its reader is told."""
+"""Validation of the values of the configuration file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MAX_SECRET_BYTES = 65536
 
 
 def readable_secret(path: Path) -> Path:
-    """Return the path of a secret that its owner's processes can read, and nobody else's.
+    """Return the path of a file with a secret after a check of its content and mode.
 
     Raises
     ------
     ValueError
-        It cannot be read, is empty or no text, or any user of the machine may read it.
+        The file cannot be read, is empty, is not text, or is readable by any user of the machine.
     """
     try:
         raw = path.read_bytes()
@@ -30,16 +30,18 @@ def readable_secret(path: Path) -> Path:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     if not raw.strip():
-        raise ValueError(f"{path}: is empty")
+        raise ValueError(f"{path}: empty file; expected a secret")
     if len(raw) > MAX_SECRET_BYTES or b"\0" in raw:
-        raise ValueError(f"{path}: is no secret: too long, or no text")
+        raise ValueError(f"{path}: invalid secret; expected text of at most {MAX_SECRET_BYTES} bytes")
     if mode & stat.S_IROTH:
-        raise ValueError(f"{path}: may be read by everybody (mode {stat.S_IMODE(mode):04o}): chmod o= {path}")
+        raise ValueError(
+            f"{path}: readable by everybody (mode {stat.S_IMODE(mode):04o}); run chmod o= {path}"
+        )
     return path
 
 
 def secret_text(path: Path) -> str:
-    """Return a secret without the line break at its end."""
+    """Return the secret in a file without surrounding white space."""
     return path.read_text().strip()
 
 
@@ -49,14 +51,14 @@ def certificate_file(path: Path) -> Path:
     Raises
     ------
     ValueError
-        It cannot be read, or holds none.
+        The file cannot be read or contains no certificate.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ValueError(f"{path}: no certificate found, expected PEM")
+        raise ValueError(f"{path}: no certificate found; expected PEM")
     return path
 
 
@@ -66,23 +68,25 @@ def private_key(key: Path, certificate: Path | None) -> Path:
     Raises
     ------
     ValueError
-        It belongs to another one, or is no key in PEM without a password.
+        The key belongs to another certificate, or is not in PEM, or has a password.
     """
     try:
-        # An empty password, since OpenSSL would ask a person for one.
+        # Without an empty password OpenSSL would ask for one on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate or key, key, password="")
     except (OSError, ValueError):
-        raise ValueError(f"{key}: expected the key of {certificate}, in PEM, without a password") from None
+        raise ValueError(
+            f"{key}: invalid key; expected the key of {certificate} in PEM without a password"
+        ) from None
     return key
 
 
 def expiry(path: Path) -> datetime:
-    """Return when the first certificate of a PEM file ends to be valid; in a chain that is the server's own.
+    """Return the expiry time of the first certificate of a PEM file, in a chain the server's own.
 
     Raises
     ------
     ValueError
-        No certificate can be read from it.
+        The file contains no readable certificate.
     """
     from cryptography.x509 import load_pem_x509_certificates
 
@@ -90,12 +94,12 @@ def expiry(path: Path) -> datetime:
 
 
 def existing_folder(path: Path) -> Path:
-    """Return the path of a folder that is there.
+    """Return the path of an existing folder.
 
     Raises
     ------
     ValueError
-        It is not.
+        The folder does not exist.
     """
     if not path.is_dir():
         raise ValueError(f"{path}: no such folder")
@@ -103,49 +107,49 @@ def existing_folder(path: Path) -> Path:
 
 
 def writable_folder(path: Path) -> Path:
-    """Return the path of a folder in which files can be made.
+    """Return the path of a writable folder.
 
     Raises
     ------
     ValueError
-        There is none, or it cannot be written to.
+        The path is relative, or the folder is missing or not writable.
     """
     if not path.is_absolute():
-        raise ValueError(f"{path}: want an absolute path")
+        raise ValueError(f"{path}: relative path; expected an absolute path")
     if not os.access(existing_folder(path), os.W_OK | os.X_OK):
-        raise ValueError(f"{path}: cannot be written to by user {os.getuid()}")
+        raise ValueError(f"{path}: not writable by user {os.getuid()}")
     return path
 
 
 def all_passwords(path: Path) -> dict[str, str]:
-    """Return what a JSON file ``{user: password}`` holds.
+    """Return the content of a JSON file ``{user: password}``.
 
     Raises
     ------
     ValueError
-        The file has another form; what is in it is not shown.
+        The file has another form. The message does not show its content.
     """
     try:
         known = json.loads(path.read_bytes())
     except ValueError:
         known = None
     if not isinstance(known, dict) or not all(isinstance(word, str) and word for word in known.values()):
-        raise ValueError(f'{path}: want JSON, {{"user": "password", ...}}')
+        raise ValueError(f'{path}: invalid password file; expected JSON {{"user": "password", ...}}')
     return known
 
 
 def passwords_of(path: Path, users: Iterable[str]) -> dict[str, str]:
-    """Return the passwords of users, from a file as of `all_passwords`.
+    """Return the passwords of the given users from a JSON file ``{user: password}``.
 
     Raises
     ------
     ValueError
-        As there, or the file lacks somebody.
+        The file has another form, or the password of a user is missing.
     """
     known = all_passwords(path)
     missing = sorted(set(users) - known.keys())
     if missing:
-        raise ValueError(f"{path}: no password of {', '.join(missing)}")
+        raise ValueError(f"{path}: missing password of {', '.join(missing)}")
     return {user: known[user] for user in users}
 
 

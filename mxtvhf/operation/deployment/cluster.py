@@ -1,7 +1,7 @@
-"""``make cluster``: an installation on this machine alone, from a configuration file as any other.
+"""The installation of ``make cluster``: all services on this machine, from an ordinary configuration file.
 
-The programs are those of the containers, started by the same entrypoint; only PostgreSQL is the embedded one,
-on a Unix socket.
+The services are started by the same entrypoint as in containers. Only PostgreSQL differs: it is the embedded
+server, reached through a Unix socket.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Cluster:
 
 
 def run(folder: Path, *, project: Path, port: int, workers: int) -> int:
-    """Start the cluster and stay until Ctrl-C; return the exit status."""
+    """Run the cluster until Ctrl-C and return the exit status."""
     stop_on_signals()
     try:
         with native_cluster(folder, project=project, port=port, workers=workers) as cluster:
@@ -109,7 +109,7 @@ def run(folder: Path, *, project: Path, port: int, workers: int) -> int:
             print(
                 f"Airflow: {deployment.airflow_url}  user {ADMIN}, "
                 f"passwords in {deployment.airflow_password_file}\n"
-                f"Inbox:   {deployment.inbox}\nConfig:  {cluster.config}\nUp until Ctrl-C.",
+                f"Inbox:   {deployment.inbox}\nConfig:  {cluster.config}\nRunning; press Ctrl-C to stop.",
                 file=sys.stderr,
             )
             supervise(cluster, threading.Event(), lambda line: print(line, file=sys.stderr))
@@ -120,23 +120,24 @@ def run(folder: Path, *, project: Path, port: int, workers: int) -> int:
 
 @contextmanager
 def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) -> Iterator[Cluster]:
-    """Start PostgreSQL, Redis, NATS, GP, the listener, Airflow and Celery workers; end all with the context.
+    """Run PostgreSQL, Redis, NATS, GP, the listener, Airflow and Celery workers within a context.
 
     Parameters
     ----------
     folder
-        For the configuration file ``mxtvhf.toml``, the secrets and all state. What is there is used again.
+        Folder of the configuration file ``mxtvhf.toml``, the secrets and all state. Existing files are
+        reused.
     project
         The checkout with ``dags`` and ``plugins``.
     port
-        Loopback port of Airflow, where the file does not exist yet.
+        Loopback port of Airflow, used if the configuration file does not exist yet.
     workers
         Number of Celery workers.
 
     Raises
     ------
     InvalidInput
-        The configuration file is wrong.
+        The configuration file is invalid.
     Failure
         A service did not start.
     """
@@ -172,12 +173,12 @@ def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) 
 
 
 def worker_name(number: int) -> str:
-    """Return the name of a worker, as Celery and the log files know it."""
+    """Return the name of a worker in Celery and of its log file."""
     return f"worker-{number + 1}"
 
 
 def write_configuration(config: Path, *, project: Path, port: int, database_uri: str) -> None:
-    """Write a configuration file for this machine, and the secrets that it names where they are missing."""
+    """Write a configuration file for this machine, and create the missing secrets."""
     folder = config.parent
     secrets = folder / "secrets"
     user_passwords(folder, {Deployment.model_fields["intake_user"].default})
@@ -209,7 +210,7 @@ def write_configuration(config: Path, *, project: Path, port: int, database_uri:
         "gp_url": f"http://{LOOPBACK}:{gp_port}",
         "gp_port": gp_port,
     }
-    # A string of JSON is one of TOML, too.
+    # A JSON string is also a valid TOML string.
     text = TEMPLATE.format(
         **{key: value if isinstance(value, int) else json.dumps(str(value)) for key, value in values.items()}
     )
@@ -231,7 +232,7 @@ def _free_ports(number: int) -> list[int]:
 
 
 def entrypoint(name: Service, config: Path, *options: str) -> list[str]:
-    """Return the command of a service, the same as in its container."""
+    """Return the command that starts a service, the same as in its container."""
     return [sys.executable, "-m", "mxtvhf", "service", name, "--config", str(config), *options]
 
 

@@ -1,7 +1,7 @@
-"""The configuration file ``mxtvhf.toml`` of an installation, checked as a whole.
+"""The configuration file ``mxtvhf.toml`` of an installation and its validation.
 
-Its upper part has the settings by the names that they have everywhere (`mxtvhf.settings`), its tables say
-what else a deployment on several hosts needs. ``docs/how-to/deploy.md`` explains it.
+The top level contains the settings under their usual names (`mxtvhf.settings`). The tables contain what else
+a deployment on several hosts needs. ``docs/reference/configuration.md`` explains the file.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ from mxtvhf.settings import ADMIN, NatsTls, NotificationPolicy, Role, Settings, 
 
 ROBOT: Role = "robot"
 SOON = timedelta(days=30)
-"""A certificate that ends sooner is worth a warning."""
+"""Remaining validity of a certificate below which a warning is given."""
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 FERNET_KEY_LENGTH = 44
-"""Characters: 32 bytes in base64 (the Fernet specification)."""
+"""Length of a Fernet key in characters: 32 bytes in base64 (the Fernet specification)."""
 LEAST_SECRET_LENGTH = 32
-"""Characters of a key that signs tokens: 256 bits of a random hexadecimal or base64 text, at least
-(RFC 7518, section 3.2, for HMAC-SHA-256, counted in bytes)."""
+"""Smallest length of a key that signs tokens, characters (RFC 7518, section 3.2, for HMAC-SHA-256)."""
 
 
 class AirflowPart(Model):
-    """How Airflow runs here."""
+    """The settings of Airflow."""
 
     project: Folder = Field(default=Path("/opt/mxtvhf"), description="folder with dags/ and plugins/")
     listen: Host = Field(default="0.0.0.0", description="address that the API server listens on")  # noqa: S104
-    port: Port = Field(default=8080, description="and its port")
+    port: Port = Field(default=8080, description="port of the API server")
     public_url: HttpUrl = Field(
-        default="http://127.0.0.1:8080", description="address of the web UI, as its users' browsers see it"
+        default="http://127.0.0.1:8080", description="address of the web UI in its users' browsers"
     )
-    parallelism: int = Field(default=16, ge=1, le=4096, description="tasks at once, of all workers together")
+    parallelism: int = Field(default=16, ge=1, le=4096, description="tasks at once on all workers together")
     worker_concurrency: int = Field(default=4, ge=1, le=256, description="tasks at once on one worker")
     certificate: CertificateFile | None = Field(
         default=None,
-        description="PEM file; with it and its key the API server speaks HTTPS only; its chain, leaf first",
+        description="PEM file with the server's certificate chain, leaf first; with certificate and key the "
+        "API server accepts HTTPS only",
     )
     key: SecretFile | None = Field(default=None, validate_default=True)
     fernet_key: SecretFile = Field(description="file with the key that encrypts Connections in the database")
@@ -77,31 +77,36 @@ class AirflowPart(Model):
     @classmethod
     def _is_fernet_key(cls, path: Path) -> Path:
         if len(secret_text(path)) != FERNET_KEY_LENGTH:
-            raise ValueError(f"{path}: want 32 bytes in URL-safe base64, {FERNET_KEY_LENGTH} characters")
+            raise ValueError(
+                f"{path}: invalid Fernet key; expected 32 bytes in URL-safe base64 "
+                f"({FERNET_KEY_LENGTH} characters)"
+            )
         return path
 
     @field_validator("jwt_secret")
     @classmethod
     def _is_long_enough(cls, path: Path) -> Path:
         if len(secret_text(path)) < LEAST_SECRET_LENGTH:
-            raise ValueError(f"{path}: want {LEAST_SECRET_LENGTH} characters or more")
+            raise ValueError(f"{path}: secret too short; expected at least {LEAST_SECRET_LENGTH} characters")
         return path
 
 
 class DatabasePart(Model):
-    """PostgreSQL."""
+    """The access to Airflow's PostgreSQL database."""
 
-    host: Host | Folder = Field(description="host name, or the folder of its Unix socket")
+    host: Host | Folder = Field(description="host name, or folder of the Unix socket")
     port: Port = 5432
     name: Name = "airflow"
     user: Name = "airflow"
     password: SecretFile = Field(description="file with the password")
     sslmode: SslMode | None = Field(
-        default=None, description="libpq's sslmode; verify-full is the one that knows the server"
+        default=None, description="libpq's sslmode; verify-full verifies the server and its host name"
     )
-    ca: CertificateFile | None = Field(default=None, description="authority of the server's certificate")
+    ca: CertificateFile | None = Field(
+        default=None, description="PEM file with the authority of the server's certificate"
+    )
     certificate: CertificateFile | None = Field(
-        default=None, description="PEM file with the client's certificate, where the server wants one"
+        default=None, description="PEM file with the client certificate, if the server requires one"
     )
     key: SecretFile | None = Field(
         default=None, validate_default=True, description="PEM file with its key, mode 0600 or 0400"
@@ -112,51 +117,57 @@ class DatabasePart(Model):
     def _is_of_the_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
         if key is not None and (status := key.stat()).st_uid and status.st_mode & 0o077:
             raise ValueError(
-                f"{key}: may be read by others (mode {stat.S_IMODE(status.st_mode):04o}), libpq would refuse"
-                f" it: chmod 0400 {key}"
+                f"{key}: readable by others (mode {stat.S_IMODE(status.st_mode):04o}), which libpq rejects; "
+                f"run chmod 0400 {key}"
             )
         return _pair(key, info)
 
     @model_validator(mode="after")
     def _judges_the_server(self) -> DatabasePart:
         if self.sslmode in ("verify-ca", "verify-full") and self.ca is None:
-            raise ValueError(f'sslmode = "{self.sslmode}" needs ca, the authority of the server')
+            raise ValueError(
+                f'sslmode = "{self.sslmode}": ca is missing; add the authority of the server\'s certificate'
+            )
         return self
 
 
 class RedisPart(Model):
-    """Redis: the queue between scheduler and workers."""
+    """The access to Redis, the task queue between scheduler and workers."""
 
     host: Host
     port: Port = 6379
     password: SecretFile = Field(description="file with the password")
     listen: Host = Field(default="0.0.0.0", description="address that `mxtvhf service redis` listens on")  # noqa: S104
-    data: Path = Field(default=Path("/data"), description="folder of its append-only file")
-    max_memory_mb: int = Field(default=256, ge=16, description="of the queue; a full one refuses tasks")
+    data: Path = Field(default=Path("/data"), description="folder of the append-only file")
+    max_memory_mb: int = Field(
+        default=256, ge=16, description="memory of the queue, MB; a full queue rejects tasks"
+    )
 
 
 class NatsPart(Model):
-    """The NATS server of ``mxtvhf service nats``; left out where there is another one."""
+    """The NATS server of ``mxtvhf service nats``. The table is omitted if another server is used."""
 
-    listen: Host = Field(default="0.0.0.0", description="address that it listens on")  # noqa: S104
+    listen: Host = Field(default="0.0.0.0", description="address that the server listens on")  # noqa: S104
     port: Port = 4222
     data: Path = Field(default=Path("/data"), description="folder of JetStream's store")
-    max_memory_mb: int = Field(default=64, ge=1, description="of streams in memory")
+    max_memory_mb: int = Field(default=64, ge=1, description="size of streams in memory, MB")
     max_file_mb: int = Field(
-        default=4096, ge=1, description="of streams on disk; a full store refuses messages"
+        default=4096, ge=1, description="size of streams on disk, MB; a full store rejects messages"
     )
     stations: SecretFile | None = Field(
-        default=None, description="JSON file {user: password} of those who may publish to mxtvhf.in.>"
+        default=None, description="JSON file {user: password} of users who may publish to mxtvhf.in.>"
     )
     readers: SecretFile | None = Field(
-        default=None, description="JSON file {user: password} of those who may follow mxtvhf.out.>"
+        default=None, description="JSON file {user: password} of users who may subscribe to mxtvhf.out.>"
     )
     certificate: CertificateFile | None = Field(
-        default=None, description="PEM file; with it and its key: TLS only"
+        default=None,
+        description="PEM file with the server's certificate; with certificate and key it accepts TLS only",
     )
     key: SecretFile | None = Field(default=None, validate_default=True)
     client_ca: CertificateFile | None = Field(
-        default=None, description="PEM file; only clients with a certificate of this authority get in"
+        default=None,
+        description="PEM file with an authority; clients then need a certificate of this authority",
     )
 
     @field_validator("stations", "readers")
@@ -175,12 +186,12 @@ class NatsPart(Model):
     @classmethod
     def _goes_with_tls(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is not None and info.data.get("certificate") is None:
-            raise ValueError("client_ca needs certificate and key of the server, too")
+            raise ValueError("certificate and key of the server are missing; add both")
         return path
 
 
 class NatsTlsPart(NatsTls):
-    """The certificates of NATS's clients, checked."""
+    """The TLS files of NATS clients, with validation."""
 
     ca: CertificateFile | None = None
     certificate: CertificateFile | None = None
@@ -193,41 +204,42 @@ class NatsTlsPart(NatsTls):
 
 
 class NotificationPart(NotificationPolicy):
-    """The notifications, with the file of the channels checked as a secret.
+    """The notification settings, with the channels file checked as a secret.
 
-    What stands in it and in the rota is not looked at: a typing error there must stop no service.
+    The contents of the channels file and the rota are not checked, because a typing error there must not stop
+    a service.
     """
 
     channels: SecretFile
 
 
 class GpPart(Model):
-    """The General Program pipeline, and the reference service that can stand for it."""
+    """The access to GP, and the address of the reference GP."""
 
-    url: HttpUrl = Field(description="base URL of GP: Airflow's Connection mxt_gp")
-    user: str | None = Field(default=None, description="login, where GP wants one")
-    password: SecretFile | None = Field(default=None, description="file with its password")
-    send_event_file: bool = Field(default=False, description="true for the reference service only")
+    url: HttpUrl = Field(description="base URL of GP, used for Airflow's Connection mxt_gp")
+    user: str | None = Field(default=None, description="login, if GP requires one")
+    password: SecretFile | None = Field(default=None, description="file with the password")
+    send_event_file: bool = Field(default=False, description="true only for the reference GP")
     listen: Host = Field(default="0.0.0.0", description="address that `mxtvhf service gp` listens on")  # noqa: S104
-    port: Port = Field(default=8765, description="and its port")
+    port: Port = Field(default=8765, description="port of the reference GP")
 
 
 class Deployment(Settings):
-    """A whole installation: `Settings` of all its processes, and the parts between them.
+    """A whole installation: the `Settings` of all its processes and the services that connect them.
 
-    Nothing is read from the environment: the file is all there is.
+    All values come from the file; environment variables are ignored.
     """
 
-    state: WritableFolder = Field(description="folder of all state, the same one for all services")
-    airflow_url: HttpUrl = Field(description="Airflow's API server, as the services reach it")
+    state: WritableFolder = Field(description="folder of all state, shared by all services")
+    airflow_url: HttpUrl = Field(description="address of Airflow's API server for the services")
     airflow_password_file: SecretFile = Field(
-        description="JSON file {user: password}: of admin and of all users below"
+        description="JSON file {user: password} with admin, the listener's user and all users below"
     )
     intake_user: UserName = "intake"
     users: dict[UserName, Role] = Field(
         default={},
         validate_default=True,
-        description="accounts beside admin and the listener's, and their roles",
+        description="accounts in addition to admin and the listener's user, with their roles",
     )
     airflow_ca: CertificateFile | None = None
     nats_url: str | None = None
@@ -239,7 +251,7 @@ class Deployment(Settings):
     gcn_credentials: SecretFile | None = None
     otlp: HttpUrl | None = None
 
-    auth: AuthPart = Field(default=AuthPart(), description="who decides about logins")
+    auth: AuthPart = Field(default=AuthPart(), description="authentication of users")
     airflow: AirflowPart
     database: DatabasePart
     redis: RedisPart
@@ -255,7 +267,7 @@ class Deployment(Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read no environment variable."""
+        """Return the constructor's arguments as the only source, so that no environment variable is read."""
         return (init_settings,)
 
     @field_validator("users")
@@ -263,10 +275,10 @@ class Deployment(Settings):
     def _have_passwords(cls, users: dict[str, Role], info: ValidationInfo) -> dict[str, Role]:
         intake = info.data.get("intake_user", "intake")
         if ADMIN in users:
-            raise ValueError("admin is there by itself, with all rights")
+            raise ValueError("admin is reserved for the built-in administrator; choose another name")
         if users.get(intake, ROBOT) not in (ROBOT, "user"):
             raise ValueError(
-                f"{intake} is the listener's account: expected the role robot, found {users[intake]}"
+                f"{intake} is the listener's account: found the role {users[intake]}; expected robot"
             )
         if path := info.data.get("airflow_password_file"):
             passwords_of(path, {ADMIN, intake, *users})
@@ -277,21 +289,21 @@ class Deployment(Settings):
     def _is_reached_as_it_listens(cls, part: AirflowPart, info: ValidationInfo) -> AirflowPart:
         for name, url in (("airflow_url", info.data.get("airflow_url")), ("public_url", part.public_url)):
             if part.certificate is not None and url and not url.startswith("https:"):
-                raise ValueError(f"certificate and key: {name} is {url}, expected https://")
+                raise ValueError(f"certificate and key: {name} is {url}; expected https://")
         return part
 
     @property
     def accounts(self) -> dict[str, Role]:
-        """All accounts that the installation makes itself, and their roles."""
+        """Return all accounts that the installation creates, with their roles."""
         return {self.intake_user: ROBOT, **self.users, ADMIN: "admin"}
 
     @property
     def fab_config(self) -> Path:
-        """Flask AppBuilder's configuration, where ``[auth]`` wants one."""
+        """Return the path of Flask AppBuilder's configuration, used with the auth manager ``fab``."""
         return self.home / "airflow" / "webserver_config.py"
 
     def certificates(self) -> dict[str, Path]:
-        """Return the files of certificates that this installation shows or trusts, by their keys."""
+        """Return the certificate files that this installation presents or trusts, by their keys."""
         ldap, oidc, tls, nats = self.auth.ldap, self.auth.oidc, self.nats_tls, self.nats
         found = {
             "airflow_ca": self.airflow_ca,
@@ -320,23 +332,23 @@ class Deployment(Settings):
 
 
 def _pair(key: Path | None, info: ValidationInfo) -> Path | None:
-    """Check that a key belongs to the certificate that stands before it in the same table.
+    """Check that a key belongs to the certificate of the same table.
 
     Raises
     ------
     ValueError
-        It does not, or one of the two is missing.
+        The key belongs to another certificate, or one of the two is missing.
     """
-    if "certificate" not in info.data:  # it is wrong itself
+    if "certificate" not in info.data:  # the certificate itself is invalid
         return key
     certificate = info.data["certificate"]
     if (key is None) != (certificate is None):
-        raise ValueError("expected both certificate and key, or neither")
+        raise ValueError("certificate or key missing; expected both or neither")
     return key if key is None else private_key(key, certificate)
 
 
 def _or_value_error(check: Any, *values: Any) -> Any:
-    """Call a check whose errors are ours, for pydantic, which collects its own only."""
+    """Call a check and convert our errors into ValueError, because pydantic collects only ValueErrors."""
     try:
         return check(*values)
     except InvalidInput as error:
@@ -344,30 +356,30 @@ def _or_value_error(check: Any, *values: Any) -> Any:
 
 
 def read_deployment(path: Path) -> Deployment:
-    """Read and check a configuration file, and the secrets' files that it names.
+    """Read and validate a configuration file and the files that it names.
 
     Raises
     ------
     InvalidInput
-        With a line for each thing that is wrong: file, key, cause.
+        The configuration is invalid. The message has a line with file, key and cause for each fault.
     """
-    # A value is not shown: it might be a secret in a wrong place.
+    # Values are not shown, because a value might be a secret in a wrong place.
     return read_toml(path, Deployment, show_values=False)
 
 
 def warnings_of(deployment: Deployment) -> Iterator[str]:
-    """Yield what an operator should know of a good configuration, a line each."""
+    """Yield warnings about a valid configuration, one line each."""
     if deployment.auth.manager == "simple":
         yield (
-            'auth.manager = "simple": passwords are kept as plain text, for trials only (Airflow\'s own'
-            ' words: for development and testing); expected "fab" or "keycloak" in service'
+            'auth.manager = "simple": passwords are stored as plain text; Airflow recommends it for '
+            'development and testing only; use "fab" or "keycloak" in production'
         )
     now = datetime.now(UTC)
     for key, path in deployment.certificates().items():
         try:
             end = expiry(path)
         except ValueError:
-            yield f"{key}: {path}: no certificate can be read from it"
+            yield f"{key}: {path}: unreadable certificate; expected PEM"
             continue
         if end < now + SOON:
             verb = "expired" if end < now else "expires"

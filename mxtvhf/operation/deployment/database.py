@@ -1,4 +1,4 @@
-"""Airflow's database at the start of the services: none of Airflow's may start before its tables exist."""
+"""Checks of Airflow's database before a service starts. Airflow's services need existing tables."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ CONNECT_S = 5
 LONGEST_WAIT_S = 300.0
 PAUSE_S = 2.0
 REMINDER_S = 30.0
-"""How often the log says what is waited for."""
+"""Seconds between two log messages of a waiting service."""
 ENCODING = "UTF8"
 PASSING = ("starting up", "shutting down", "recovery", "not yet accepting", "too many", "connection slots")
-"""In the refusals of PostgreSQL that pass by themselves (SQLSTATE 57P03, 53300)."""
+"""Words in PostgreSQL's messages about temporary refusals (SQLSTATE 57P03, 53300)."""
 
 
 def wait_for_tables(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> None:
-    """Wait until the service ``migrate`` has made the tables; it writes their version at its end.
+    """Wait until the service ``migrate`` has created the tables. It writes their version last.
 
     Raises
     ------
     Failure
-        The database refuses the connection, or the time is over; the message says what was missing.
+        The database rejects the connection, or the time is over. The message says what is missing.
     """
     wait_while(lambda: _lack(database, _lack_of_tables), place_of(database), timeout)
 
 
 def wait_for_database(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> None:
-    """Wait until the database accepts connections, and check that it can hold any text.
+    """Wait until the database accepts connections, and check that its encoding is UTF-8.
 
     Raises
     ------
     Failure
-        As for `wait_for_tables`; or its encoding is not UTF-8, with which each run would fail in its middle.
+        As for `wait_for_tables`, or the encoding is not UTF-8, which would make every run fail.
     """
     wait_while(lambda: _lack(database, _check_encoding), place_of(database), timeout)
 
 
 def place_of(database: DatabasePart) -> str:
-    """Name a database in messages."""
+    """Return the name of a database for messages."""
     return f"database {database.name} at {database.host}"
 
 
 @contextmanager
 def database_cursor(database: DatabasePart) -> Iterator[Cursor]:
-    """Connect to Airflow's database for a question; errors are psycopg2's."""
+    """Yield a cursor on Airflow's database. Errors are those of psycopg2."""
     import psycopg2
 
     uri = database_uri(database).replace("+psycopg2", "")
@@ -66,21 +66,21 @@ def database_cursor(database: DatabasePart) -> Iterator[Cursor]:
 
 
 def wait_while(lack_of: Callable[[], str], place: str, timeout: float) -> None:
-    """Wait until nothing is missing, and say now and then what is waited for.
+    """Wait until nothing is missing, and log every `REMINDER_S` what is missing.
 
     Parameters
     ----------
     lack_of
-        Returns what is missing in a few words, an empty text when nothing is.
+        Function that returns what is missing in a few words; an empty text if nothing is missing.
     place
-        Where it is missing, for messages.
+        Name of the dependency in messages.
     timeout
-        For how long, seconds.
+        Time limit, seconds.
 
     Raises
     ------
     Failure
-        The time is over; the message says what was missing.
+        The time is over. The message says what is missing.
     """
     began, reminder = time.monotonic(), 0.0
     while lack := lack_of():
@@ -94,19 +94,19 @@ def wait_while(lack_of: Callable[[], str], place: str, timeout: float) -> None:
 
 
 def _lack(database: DatabasePart, lack_of: Callable[[Cursor], str]) -> str:
-    """Return what is missing in a few words; empty when nothing is."""
+    """Return what is missing in a few words; an empty text if nothing is missing."""
     import psycopg2
 
     try:
         with database_cursor(database) as cursor:
             return lack_of(cursor)
     except psycopg2.OperationalError as error:
-        # libpq gives no SQLSTATE for a refused connection. The server's words hold no password.
+        # libpq gives no SQLSTATE for a refused connection. The server's message contains no password.
         _, was_refused, cause = str(error).partition("FATAL:")
         cause = cause.strip().partition("\n")[0]
         if was_refused and not any(words in cause for words in PASSING):
             raise Failure(f"{place_of(database)}: {cause}") from None
-        # Without an answer of the server, libpq says why: nobody listens, a certificate is not accepted, ...
+        # Without an answer of the server, libpq gives the reason: no listener, invalid certificate, ...
         reason = str(error).rpartition("failed: ")[2].strip().partition("\n")[0]
         return cause or f"no connection ({reason})"
 

@@ -1,4 +1,4 @@
-"""The environment that Airflow and our own services expect, made from the configuration."""
+"""The environment variables of Airflow and our own services, made from the configuration."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mxtvhf.operation.stack.airflow_config import (
 )
 
 RESULTS, QUEUE = 1, 0
-"""Redis's databases: what became of a task, and the tasks that wait."""
+"""Numbers of the Redis databases for task results and for queued tasks."""
 
 
 def service_environment(deployment: Deployment) -> dict[str, str]:
-    """Return the environment variables of a service; the secrets are in it, so it is for one process only."""
+    """Return the environment variables of a service. They contain secrets and are for one process only."""
     project, state = deployment.airflow.project, deployment.home
     is_https = deployment.airflow.public_url.startswith("https:")
     variables = as_variables(
@@ -50,7 +50,7 @@ def _own_sections(deployment: Deployment) -> Sections:
         "core": {
             "executor": "CeleryExecutor",
             "parallelism": airflow.parallelism,
-            # Airflow's own way asks the resolver for another name; `health` looks for this one.
+            # Airflow's default resolves another name; the health checks look for this one.
             "hostname_callable": "socket.gethostname",
             "dags_are_paused_at_creation": False,
             "execution_api_server_url": f"{deployment.airflow_url}/execution/",
@@ -58,13 +58,13 @@ def _own_sections(deployment: Deployment) -> Sections:
             "fernet_key": secret_text(airflow.fernet_key),
         },
         "database": {"sql_alchemy_conn": database_uri(deployment.database)},
-        # At the embedded stack's 0.1 s an idle installation uses 0.43 of a core, all day long; so 0.33.
+        # An idle installation uses 0.33 of a core with this value, and 0.43 with the embedded stack's 0.1 s.
         "scheduler": {"scheduler_idle_sleep_time": 0.2},
         "api": {
             "host": airflow.listen,
             "port": airflow.port,
             "base_url": airflow.public_url,
-            # Signs the sessions of the pages; tokens are signed by the same holder of the same secret.
+            # Signs the sessions of the web pages; the same process signs tokens with the same secret.
             "secret_key": jwt_secret,
         },
         "api_auth": {"jwt_secret": jwt_secret},
@@ -77,7 +77,7 @@ def _tls_sections(deployment: Deployment) -> Sections:
     files = {
         "ssl_cert": airflow.certificate,
         "ssl_key": airflow.key,
-        # By it the tasks judge the server (airflow.sdk.api.client); of clients no certificate is asked.
+        # Tasks verify the server with it (airflow.sdk.api.client); clients need no certificate.
         "ssl_ca_file": deployment.airflow_ca,
     }
     return {
@@ -90,37 +90,37 @@ def _celery_sections(deployment: Deployment) -> Sections:
     return {
         "celery": {
             "broker_url": redis_url(deployment.redis, QUEUE),
-            # Not PostgreSQL: a task would cost it two more writes.
+            # Redis, because results in PostgreSQL would cost two more writes per task.
             "result_backend": redis_url(deployment.redis, RESULTS),
             "celery_config_options": "mxtvhf_airflow.celery_options.CELERY_CONFIG",
             "worker_concurrency": deployment.airflow.worker_concurrency,
-            # A worker takes no task that it cannot begin: what it holds waits for its death to be noticed.
+            # A worker fetches only tasks that it can start, because tasks held by a dead worker are delayed.
             "worker_prefetch_multiplier": 1,
-            # Acknowledged at its end: a task whose worker dies stays in the queue. See docs/how-to/deploy.md.
+            # Tasks are acknowledged at their end, so a task of a dead worker stays queued.
             "task_acks_late": True,
         },
-        # After so long Redis gives a task that nobody acknowledged to another worker. Longer than any task
-        # may run, else it would be run twice; a dead worker is noticed long before, by its missing heartbeat.
+        # After this time Redis gives an unacknowledged task to another worker. It exceeds the longest task,
+        # which would otherwise run twice. A missing heartbeat reveals a dead worker much earlier.
         "celery_broker_transport_options": {"visibility_timeout": 2 * LONGEST_TASK_S},
     }
 
 
 def database_uri(database: DatabasePart) -> str:
-    """Return the SQLAlchemy URI of the metadata database, for psycopg2: with libpq's options of TLS."""
+    """Return the SQLAlchemy URI of the metadata database for psycopg2, with libpq's TLS options."""
     files = {"sslrootcert": database.ca, "sslcert": database.certificate, "sslkey": database.key}
     options = {"sslmode": database.sslmode} if database.sslmode else {}
     return _uri("psycopg2", database, options | {key: str(path) for key, path in files.items() if path})
 
 
 def async_database_uri(database: DatabasePart) -> str:
-    """Return the same for asyncpg, which takes no such option there, see `asyncpg_environment`."""
+    """Return the URI for asyncpg. Its TLS options are environment variables, see `asyncpg_environment`."""
     return _uri("asyncpg", database, {})
 
 
 def asyncpg_environment(database: DatabasePart) -> dict[str, str]:
-    """Return the variables by which asyncpg knows what `database_uri` tells psycopg2 of TLS.
+    """Return the environment variables with the TLS options for asyncpg, the same as in `database_uri`.
 
-    libpq's own names (PostgreSQL's manual, 32.15); both libraries read them.
+    Their names are those of libpq (PostgreSQL's manual, 32.15), which both libraries read.
     """
     values = {
         "PGSSLMODE": database.sslmode,
@@ -142,13 +142,13 @@ def _uri(driver: str, database: DatabasePart, options: dict[str, str]) -> str:
 
 
 def redis_url(redis: RedisPart, database: int) -> str:
-    """Return the URL of one of Redis's databases."""
+    """Return the URL of a Redis database."""
     password = quote(secret_text(redis.password), safe="")
     return f"redis://:{password}@{_address(redis.host, redis.port)}/{database}"
 
 
 def gp_connection_text(gp: GpPart) -> str:
-    """Return the Airflow Connection ``mxt_gp`` as Airflow reads it from its environment variable."""
+    """Return the Airflow Connection ``mxt_gp`` in the JSON form of Airflow's environment variable."""
     connection: dict[str, object] = {"conn_type": "http", "host": gp.url}
     if gp.user is not None:
         connection["login"] = gp.user

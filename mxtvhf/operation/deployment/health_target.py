@@ -1,4 +1,4 @@
-"""What the health check of each service asks, made from the configuration."""
+"""Description of each service's health check, made from the configuration."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from mxtvhf.operation.deployment.service_health import Target, check, runtime_fo
 
 
 def check_service(name: Service, deployment: Deployment, *, instance: str | None = None) -> None:
-    """Ask a service on this host.
+    """Check the health of a service on this host.
 
     Raises
     ------
     InvalidInput
-        Not a long-running service.
+        The service is not long-running.
     Failure
-        It does not answer, or its heartbeat has stopped; the message says why.
+        The service does not answer, or its heartbeat has stopped. The message gives the reason.
     """
     if name not in TARGETS:
-        raise InvalidInput(f"{name}: ends by itself and has no health check")
+        raise InvalidInput(f"{name}: not a long-running service; it has no health check")
     check(TARGETS[name](deployment, instance or socket.gethostname()))
 
 
 def write_target(name: Service, deployment: Deployment, instance: str) -> None:
-    """Write down for ``mxtvhf-health`` what it shall ask of this process and of what it becomes.
+    """Write the file from which ``mxtvhf-health`` learns how to check this process.
 
-    No secret is in it, only the names of their files.
+    The file contains no secret, only the names of files with secrets.
     """
     path = target_file(name)
     path.with_suffix(".failures").unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def write_target(name: Service, deployment: Deployment, instance: str) -> None:
 
 
 def alive_file(name: Service, deployment: Deployment, instance: str) -> Path:
-    """Return the file that a worker or listener touches while it works, its own on this host."""
+    """Return the file that a worker or listener touches while it works. Each instance has its own."""
     installation = hashlib.sha256(str(deployment.home).encode()).hexdigest()[:8]
     return runtime_folder() / f"{installation}-{name}-{instance}.alive"
 
@@ -72,7 +72,8 @@ def _heartbeat_file(name: Service, deployment: Deployment, instance: str) -> Tar
 
 def _api_server(deployment: Deployment, _instance: str) -> Target:
     part = deployment.airflow
-    # The part that tasks report to: Airflow makes it at its first request, and no alert should wait for that.
+    # The execution API, to which tasks report. Airflow creates it at the first request, and the check
+    # makes this request, so that no alert has to wait for it.
     scheme = "http" if part.certificate is None else "https"
     return {"kind": "http", "url": f"{scheme}://{_here(part.listen)}:{part.port}/execution/health"}
 
@@ -89,7 +90,7 @@ def _redis(deployment: Deployment, _instance: str) -> Target:
 
 def _nats(deployment: Deployment, _instance: str) -> Target:
     if deployment.nats is None:
-        raise InvalidInput("service nats: the configuration file has no table [nats]")
+        raise InvalidInput("service nats: the table [nats] is missing in the configuration file; add it")
     return {"kind": "nats", "host": _here(deployment.nats.listen), "port": deployment.nats.port}
 
 
@@ -108,4 +109,4 @@ TARGETS: dict[Service, Callable[[Deployment, str], Target]] = {
     Service.REDIS: _redis,
     Service.NATS: _nats,
 }
-"""By service: a function that returns what its check needs. Those that end by themselves have none."""
+"""Functions that describe the health check, by service. Services that are not long-running have none."""

@@ -1,7 +1,8 @@
-"""Who may log in: the table ``[auth]`` of the configuration file, and the options that Airflow gets of it.
+"""Authentication of users: the table ``[auth]`` of the configuration file and the resulting Airflow options.
 
-The options are those of the providers' own documentation: Flask AppBuilder's ``webserver_config.py`` for
-apache-airflow-providers-fab, the section ``[keycloak_auth_manager]`` for apache-airflow-providers-keycloak.
+The options follow the documentation of the providers: Flask AppBuilder's ``webserver_config.py`` for
+apache-airflow-providers-fab, and the section ``[keycloak_auth_manager]`` for
+apache-airflow-providers-keycloak.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ PACKAGES = {
     "ldap": "python-ldap",
     "oidc": "authlib",
 }
-"""The package that each kind of login needs; python-ldap has no wheel, and is not everybody's."""
+"""The package that each authentication method needs. python-ldap is optional, because it has no wheel."""
 NETWORK_S, ANSWER_S = 5, 10
-"""Patience with LDAP for a connection, and with LDAP and OpenID Connect for an answer; by default endless."""
+"""Time limits for a connection to LDAP, and for an answer of LDAP or OpenID Connect (defaults: none), s."""
 AUTH_DB, AUTH_LDAP, AUTH_OAUTH = 1, 2, 4
-"""Flask AppBuilder's numbers of its kinds of login (``flask_appbuilder.const``)."""
+"""Flask AppBuilder's numbers of its authentication methods (``flask_appbuilder.const``)."""
 NOBODY = "Public"
-"""FAB's role without any right: of those who can log in but are in none of the groups."""
+"""FAB's role without rights, given to users who are in none of the groups."""
 FAB_ROLES: dict[Role, str] = {
     "viewer": "Viewer",
     "robot": "Robot",
@@ -41,13 +42,13 @@ FAB_ROLES: dict[Role, str] = {
 }
 ROBOT_RIGHTS = (
     ("can_read", "DAGs"),
-    ("can_edit", "DAGs"),  # FAB wants it of who starts a run
+    ("can_edit", "DAGs"),  # FAB requires it to start a run
     ("can_read", "DAG Runs"),
     ("can_create", "DAG Runs"),
-    ("can_edit", "DAG Runs"),  # a run of a retracted burst is stopped
+    ("can_edit", "DAG Runs"),  # to stop the runs of a retracted burst
     ("can_read", "Task Instances"),
 )
-"""FAB's names of what a robot may do: it answers no question, and reads no connection, variable or log."""
+"""FAB's names of a robot's rights. It cannot answer questions or read connections, variables and logs."""
 
 T = TypeVar("T")
 LdapUrl = Annotated[str, StringConstraints(pattern=r"^ldaps?://[A-Za-z0-9.:\[\]-]+/?$")]
@@ -55,47 +56,51 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class LdapPart(Model):
-    """A directory that knows the users, their passwords and their groups."""
+    """The access to an LDAP directory of users, passwords and groups."""
 
     server: LdapUrl = Field(description="ldaps://host, or ldap://host with start_tls")
-    start_tls: bool = Field(default=False, description="true: encrypt a connection to ldap:// by STARTTLS")
+    start_tls: bool = Field(default=False, description="encrypt connections to ldap:// by STARTTLS")
     ca: CertificateFile | None = Field(
-        default=None, description="PEM file of the authority of its certificate; default: the system's"
+        default=None,
+        description="PEM file with the authority of the server's certificate; default: the system's",
     )
     bind_user: Text = Field(description="DN of the account that searches the directory")
-    bind_password: SecretFile = Field(description="file with its password")
-    search: Text = Field(description="DN below which the users are")
-    filter: str = Field(default="", description="LDAP filter that a user must fit, too")
-    user_field: Text = Field(default="uid", description="attribute that holds the login name")
-    group_field: Text = Field(default="memberOf", description="attribute that names a user's groups")
+    bind_password: SecretFile = Field(description="file with the password of bind_user")
+    search: Text = Field(description="DN below which users are searched")
+    filter: str = Field(default="", description="additional LDAP filter for users")
+    user_field: Text = Field(default="uid", description="attribute with the login name")
+    group_field: Text = Field(default="memberOf", description="attribute with the groups of a user")
 
     @model_validator(mode="after")
     def _is_encrypted(self) -> LdapPart:
         if self.server.startswith("ldap:") and not self.start_tls:
             raise ValueError(
-                f"found {self.server} without start_tls, which sends passwords in clear; expected ldaps:// or"
-                " start_tls = true"
+                f"server is {self.server} without start_tls, which sends passwords unencrypted; "
+                "expected ldaps:// or start_tls = true"
             )
         return self
 
 
 class OidcPart(Model):
-    """An OpenID Connect provider with discovery."""
+    """The access to an OpenID Connect provider with discovery."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = Field(
-        default="sso", description="name in the address that the provider sends the browser back to"
+        default="sso", description="name of the provider in the redirect address"
     )
-    issuer: HttpUrl = Field(description="its address; <issuer>/.well-known/openid-configuration must answer")
+    issuer: HttpUrl = Field(
+        description="address of the provider; <issuer>/.well-known/openid-configuration must exist"
+    )
     client_id: Text
     client_secret: SecretFile = Field(description="file with the client's secret")
-    scope: Text = Field(default="openid profile email groups", description="what it is asked for")
+    scope: Text = Field(default="openid profile email groups", description="requested scopes")
     ca: CertificateFile | None = Field(
-        default=None, description="PEM file of the authority of its certificate; default: the system's"
+        default=None,
+        description="PEM file with the authority of the provider's certificate; default: the system's",
     )
 
 
 class KeycloakPart(Model):
-    """A Keycloak realm that knows users and rights."""
+    """The access to a Keycloak realm that manages users and rights."""
 
     url: HttpUrl
     realm: Text
@@ -104,19 +109,17 @@ class KeycloakPart(Model):
 
 
 class AuthPart(Model):
-    """Who decides about logins."""
+    """The table ``[auth]``: the auth manager and its settings."""
 
     manager: Literal["simple", "fab", "keycloak"] = Field(
         default="simple",
-        description="simple: passwords in a file, for trials; fab: users in the database, LDAP or OpenID"
-        " Connect; keycloak",
+        description="simple: passwords in a file, for trials; fab: users in Airflow's database, LDAP or "
+        "OpenID Connect; keycloak: users in Keycloak",
     )
     ldap: LdapPart | None = None
     oidc: OidcPart | None = None
     keycloak: KeycloakPart | None = None
-    groups: dict[str, Role] = Field(
-        default={}, description="roles of the groups that LDAP or the OpenID provider names"
-    )
+    groups: dict[str, Role] = Field(default={}, description="role of each group of LDAP or OpenID Connect")
 
     @field_validator("manager", "ldap", "oidc")
     @classmethod
@@ -124,20 +127,24 @@ class AuthPart(Model):
         kind = value if isinstance(value, str) else info.field_name
         package = PACKAGES.get(str(kind))
         if value is not None and package is not None and not _is_installed(package):
-            raise ValueError(f"{kind}: the package {package} is not installed (docs/how-to/deploy.md)")
+            raise ValueError(f"{kind}: the package {package} is not installed; see docs/how-to/deploy.md")
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> AuthPart:
         outside = [name for name in ("ldap", "oidc") if getattr(self, name) is not None]
         if outside and self.manager != "fab":
-            raise ValueError(f'[auth.{outside[0]}] needs manager = "fab", found "{self.manager}"')
+            raise ValueError(f'[auth.{outside[0]}]: manager is "{self.manager}"; expected "fab"')
         if len(outside) > 1:
-            raise ValueError("found [auth.ldap] and [auth.oidc], expected one of them")
+            raise ValueError("found [auth.ldap] and [auth.oidc]; expected only one of them")
         if bool(self.groups) != bool(outside):
-            raise ValueError("[auth.groups] goes with [auth.ldap] or [auth.oidc]: expected both or none")
+            raise ValueError(
+                "[auth.groups] and [auth.ldap] or [auth.oidc] belong together; expected both or neither"
+            )
         if (self.manager == "keycloak") != (self.keycloak is not None):
-            raise ValueError('manager = "keycloak" goes with [auth.keycloak]: expected both or none')
+            raise ValueError(
+                'manager = "keycloak" and [auth.keycloak] belong together; expected both or neither'
+            )
         return self
 
 
@@ -150,16 +157,16 @@ def _is_installed(package: str) -> bool:
 
 
 def auth_sections(auth: AuthPart, *, config_file: Path, is_https: bool) -> dict[str, dict[str, object]]:
-    """Return Airflow's options of an auth manager other than ``simple``, which is everywhere's default.
+    """Return Airflow's options of the auth manager; none for the default ``simple``.
 
     Parameters
     ----------
     auth
-        The table.
+        The table ``[auth]``.
     config_file
-        Where `write_fab_config` writes.
+        Path of the file written by `write_fab_config`.
     is_https
-        Whether browsers reach the web UI by HTTPS; its cookies then travel by nothing else.
+        True if browsers reach the web UI by HTTPS. Cookies are then sent over HTTPS only.
     """
     if auth.manager == "fab":
         rights = [{"action": action, "resource": resource} for action, resource in ROBOT_RIGHTS]
@@ -186,7 +193,7 @@ def auth_sections(auth: AuthPart, *, config_file: Path, is_https: bool) -> dict[
 
 
 def write_fab_config(auth: AuthPart, config_file: Path) -> None:
-    """Write Flask AppBuilder's configuration; secrets are not in it, it reads their files."""
+    """Write Flask AppBuilder's configuration. It contains no secrets but reads them from their files."""
     write_atomically(config_file, fab_config(auth).encode())
 
 
@@ -211,7 +218,7 @@ def fab_config(auth: AuthPart) -> str:
     if auth.groups:
         options |= {
             "AUTH_ROLES_MAPPING": {group: [FAB_ROLES[role]] for group, role in auth.groups.items()},
-            # Whoever is new gets an account; the groups decide at each login what it may do.
+            # A new user gets an account; the groups determine its roles at each login.
             "AUTH_USER_REGISTRATION": True,
             "AUTH_USER_REGISTRATION_ROLE": NOBODY,
             "AUTH_ROLES_SYNC_AT_LOGIN": True,
@@ -261,7 +268,7 @@ def _provider(oidc: OidcPart) -> dict[str, object]:
 
 
 def _python(value: object) -> str:
-    """Return Python for a value; a path is that of a secret, and stands for what is in the file."""
+    """Return Python source for a value. A path becomes an expression that reads the secret in the file."""
     if isinstance(value, Path):
         return f"Path({str(value)!r}).read_text().strip()"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Whether Airflow's tables are those of the installed Airflow: an upgrade may be under way, or half done."""
+"""Check that Airflow's tables match the installed Airflow, because an upgrade may be incomplete."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mxtvhf.operation.deployment.configuration import DatabasePart, Deployment
 from mxtvhf.operation.deployment.database import LONGEST_WAIT_S, database_cursor, place_of, wait_while
 
 VERSION_TABLES = ("alembic_version", "alembic_version_fab")
-"""Where Airflow, and Flask AppBuilder's provider, write down how far their tables are."""
+"""Tables in which Airflow and the Flask AppBuilder provider record their migrations."""
 CHECK = (sys.executable, "-m", "airflow", "db", "check-migrations", "--migration-wait-timeout", "1")
-"""Airflow's own question; it takes some seconds of CPU, so its answer is kept."""
+"""Airflow's own check; it takes some seconds of CPU, so its result is stored."""
 
 
 def wait_for_migrations(
     deployment: Deployment, environment: Mapping[str, str], timeout: float = LONGEST_WAIT_S
 ) -> None:
-    """Wait until the service ``migrate`` has brought the tables to the installed version.
+    """Wait until the service ``migrate`` has upgraded the tables to the installed version.
 
     Parameters
     ----------
     deployment
-        The installation; its database can be reached.
+        The installation, whose database must be reachable.
     environment
-        Of Airflow's processes.
+        Environment variables of Airflow's processes.
     timeout
-        For how long, seconds.
+        Time limit, seconds.
 
     Raises
     ------
@@ -46,16 +46,13 @@ def wait_for_migrations(
             write_atomically(record, _state(deployment.database))
             return ""
         installed = version("apache-airflow")
-        return (
-            f"its tables are not those of Airflow {installed}; the service migrate has not run, or not to its"
-            " end"
-        )
+        return f"the tables do not match Airflow {installed}; the service migrate has not run or not finished"
 
     wait_while(lack, place_of(deployment.database), timeout)
 
 
 def _state(database: DatabasePart) -> bytes:
-    """Return the installed version and the versions that stand in the database, as JSON."""
+    """Return the installed version and the versions recorded in the database, as JSON."""
     found: dict[str, str | list[str]] = {"airflow": version("apache-airflow")}
     with database_cursor(database) as cursor:
         for table in VERSION_TABLES:

@@ -1,4 +1,4 @@
-"""The files with secrets that a configuration file names."""
+"""The files with secrets that are named by a configuration file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxtvhf.operation.deployment.configuration import Deployment
 def secret_parts(deployment: Deployment) -> dict[str, Path]:
     """Return the secrets of an installation by the names of their parts in a backup.
 
-    These are ``secrets/`` and the path below the folder that all of them have in common.
+    The name is ``secrets/`` plus the path relative to the common folder of all secrets.
     """
     paths = sorted(set(_secret_files(deployment)))
     common = os.path.commonpath([path.parent for path in paths])

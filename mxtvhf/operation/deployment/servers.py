@@ -1,6 +1,6 @@
-"""The configuration of the servers that we start ourselves, Redis and NATS, and of those who may use them.
+"""The configuration of our Redis and NATS servers and their users.
 
-Passwords are written once, in the deployer's files; what is made of them here lies in the memory of one
+Passwords are stored only in the operator's files. The configurations made from them stay in the memory of one
 process.
 """
 
@@ -19,14 +19,14 @@ RIGHTS = {
     "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},
     "readers": {"publish": {"deny": [">"]}, "subscribe": ["mxtvhf.out.>", "_INBOX.>"]},
 }
-"""Of NATS's users beside ourselves, docs/explanation/security.md."""
+"""Permissions of the NATS users other than our own, see docs/explanation/security.md."""
 
 
 def redis_configuration(redis: RedisPart) -> str:
-    """Return redis.conf: a queue that survives a crash, for those who know the password.
+    """Return redis.conf of a password-protected queue that survives a crash.
 
-    The append-only file, synced each second, since Debian's default keeps snapshots only. A full queue
-    refuses new tasks (``noeviction``) and never drops one.
+    The append-only file is synchronised every second, because Debian's default stores only snapshots. A full
+    queue rejects new tasks (``noeviction``) and never drops one.
     """
     return "\n".join(
         (
@@ -46,23 +46,25 @@ def redis_configuration(redis: RedisPart) -> str:
 
 
 def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
-    """Return the configuration of a NATS server with JetStream, as JSON, which NATS reads, too.
+    """Return the configuration of a NATS server with JetStream as JSON, which NATS also reads.
 
     Parameters
     ----------
     nats
-        Where it listens and who else may use it.
+        Addresses and users of the server.
     credentials
-        ``user:password`` of MXT-VHF itself, the setting ``nats_credentials``.
+        File with ``user:password`` of MXT-VHF itself, the setting ``nats_credentials``.
 
     Raises
     ------
     InvalidInput
-        There are no credentials of that form.
+        The credentials are missing or have another form.
     """
     user, colon, password = secret_text(credentials).partition(":") if credentials else ("", "", "")
     if not (user and colon and password):
-        raise InvalidInput("nats_credentials: want a file with user:password for the server of [nats]")
+        raise InvalidInput(
+            "nats_credentials: missing or invalid; expected a file with user:password for [nats]"
+        )
     users: list[dict[str, object]] = [{"user": user, "password": password}]
     for role, rights in RIGHTS.items():
         path = getattr(nats, role)
@@ -72,7 +74,7 @@ def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
         ]
     configuration: dict[str, object] = {
         "listen": f"{nats.listen}:{nats.port}",
-        # Else three quarters of the host's memory, and all of its disk.
+        # NATS's defaults are three quarters of the host's memory and its whole disk.
         "jetstream": {
             "store_dir": str(nats.data),
             "max_memory_store": nats.max_memory_mb * MB,
@@ -89,7 +91,7 @@ def nats_configuration(nats: NatsPart, credentials: Path | None) -> str:
 
 
 def in_memory(text: str) -> str:
-    """Return a file name under which this process, and what it becomes, reads a text that is on no disk."""
+    """Return the name of a file in memory, readable by this process and the program that replaces it."""
     handle = os.memfd_create("mxtvhf", 0)
     os.set_inheritable(handle, True)
     os.write(handle, text.encode())

@@ -1,4 +1,4 @@
-"""The services of an installation, by the names that its files and commands give them."""
+"""The services of an installation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Service(StrEnum):
-    """What an installation consists of, PostgreSQL aside."""
+    """A service of an installation; PostgreSQL is not among them."""
 
     MIGRATE = "migrate"
     """Creates or upgrades Airflow's tables and ends."""
@@ -17,7 +17,7 @@ class Service(StrEnum):
     WORKER = "worker"
     """A Celery worker."""
     LISTEN = "listen"
-    """The intake."""
+    """The listener with the intake."""
     GP = "gp"
     """The reference GP."""
     REDIS = "redis"

@@ -1,8 +1,8 @@
-"""The command ``mxtvhf-health``: the health check of the services, asked from inside their containers.
+"""The command ``mxtvhf-health``, the health check of a service inside its container.
 
-All containers together ask it every three seconds, so it costs less than 0.1 s of CPU: a service writes down
-at its start what its check needs (`mxtvhf.operation.deployment.health_target`), and this module imports
-neither pydantic nor Typer nor a client library other than PostgreSQL's.
+All containers together call it every three seconds, so a call must cost less than 0.1 s of CPU. A service
+therefore writes the description of its check at its start (`mxtvhf.operation.deployment.health_target`). This
+module imports neither pydantic nor Typer, and no client library other than PostgreSQL's.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from mxtvhf.operation.deployment.service import Service
 
 TIMEOUT_S = 5.0
 OLDEST_HEARTBEAT_S = 30.0
-"""Airflow's own limit, unless told otherwise (`scheduler_health_check_threshold`)."""
+"""Largest age of a heartbeat, seconds; Airflow's default of ``scheduler_health_check_threshold``."""
 
 ALIVE_FILE = "MXTVHF_ALIVE_FILE"
 """Environment variable with the file that a worker or listener touches while it works."""
 
 Target = Mapping[str, Any]
-"""What a check needs: ``kind``, a key of `CHECKS`, and the arguments of that check."""
+"""Description of a check: ``kind``, a key of `CHECKS`, and the arguments of that check."""
 
 
 def runtime_folder() -> Path:
-    """Return the folder of what a service and its health check tell each other; no other user may enter it.
+    """Return the private folder of the files that services and health checks exchange.
 
     Raises
     ------
     Failure
-        Somebody else made a folder of this name.
+        The folder belongs to another user.
     """
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"mxtvhf-{os.getuid()}"  # noqa: S108
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -49,29 +49,29 @@ def runtime_folder() -> Path:
 
 
 def target_file(name: Service) -> Path:
-    """Return the file in which a service of this host describes its health check."""
+    """Return the path of the file in which a service of this host describes its health check."""
     return runtime_folder() / f"{name}.json"
 
 
 def check(target: Target) -> None:
-    """Ask a service on this host.
+    """Check the health of a service on this host.
 
     Raises
     ------
     Failure
-        It does not answer, or its heartbeat has stopped; the message says why.
+        The service does not answer, or its heartbeat has stopped. The message gives the reason.
     Retriable
-        It cannot be asked, because another service does not answer.
+        The check is impossible, because another service does not answer.
     """
     arguments = {key: value for key, value in target.items() if key not in ("kind", "pid")}
     CHECKS[target["kind"]](**arguments)
 
 
 def _heartbeat_in_database(*, job: str, host: str, uri: str, password_file: str) -> None:
-    """Look at the heartbeat that a component of Airflow leaves in the database."""
+    """Check the heartbeat of an Airflow component in the database."""
     import psycopg2
 
-    # The latest start on this host counts: a container keeps its host name over a restart.
+    # The newest heartbeat counts, because a container keeps its host name after a restart.
     ask = (
         "SELECT extract(epoch FROM now() - latest_heartbeat) FROM job"
         " WHERE job_type = %s AND hostname = %s AND state = 'running' ORDER BY latest_heartbeat DESC LIMIT 1"
@@ -92,7 +92,7 @@ def _heartbeat_in_database(*, job: str, host: str, uri: str, password_file: str)
 
 
 def _heartbeat_file(*, path: str) -> None:
-    """Look at the age of the file that the service touches while it works."""
+    """Check the age of the file that the service touches while it works."""
     try:
         age = time.time() - Path(path).stat().st_mtime
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def _heartbeat_file(*, path: str) -> None:
 
 
 def _http(*, url: str) -> None:
-    """Expect a good answer to a GET request; this host's own certificate is not looked at."""
+    """Check that a GET request succeeds. The certificate of this host is not verified."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
     from urllib.parse import urlsplit
 
@@ -127,7 +127,10 @@ def _http(*, url: str) -> None:
 
 
 def _redis(*, host: str, port: int, password_file: str) -> None:
-    """Log in and ping, in Redis's inline commands (https://redis.io/docs/latest/develop/reference/protocol-spec)."""
+    """Log in to Redis and ping it.
+
+    Inline commands: https://redis.io/docs/latest/develop/reference/protocol-spec
+    """
     password = _secret(password_file).replace("\\", "\\\\").replace('"', '\\"')
     answer = _conversation(host, port, f'AUTH "{password}"\r\nPING\r\n', end="+PONG\r\n")
     if not answer.endswith("+PONG\r\n"):
@@ -135,9 +138,9 @@ def _redis(*, host: str, port: int, password_file: str) -> None:
 
 
 def _nats(*, host: str, port: int) -> None:
-    """Read the greeting, which comes before any login and before TLS, and says whether JetStream works.
+    """Check in NATS's greeting that JetStream is available. The greeting precedes login and TLS.
 
-    NATS's client protocol, message INFO: https://docs.nats.io/reference/reference-protocols/nats-protocol
+    Message INFO: https://docs.nats.io/reference/reference-protocols/nats-protocol
     """
     greeting = _first_line(_conversation(host, port, "", end="\r\n"))
     word, _, content = greeting.partition(" ")
@@ -146,11 +149,11 @@ def _nats(*, host: str, port: int) -> None:
     except ValueError:
         has_jetstream = False
     if not has_jetstream:
-        raise Failure(f"nats: no JetStream: {greeting[:60] or 'no answer'}")
+        raise Failure(f"nats: JetStream unavailable: {greeting[:60] or 'no answer'}")
 
 
 def _conversation(host: str, port: int, text: str, *, end: str) -> str:
-    """Send a text and return the answer up to an ending, or all of it."""
+    """Send a text and return the answer up to ``end``, or all of it."""
     answer = b""
     try:
         with socket.create_connection((host, port), timeout=TIMEOUT_S) as connection:
@@ -182,11 +185,14 @@ CHECKS: dict[str, Callable[..., None]] = {
 
 
 def main() -> None:
-    """Check a service; exit status 1 and a line on stderr when it does not work."""
+    """Check a service. An unhealthy one gives exit status 1 and a line on stderr."""
     parser = argparse.ArgumentParser("mxtvhf-health", description="Check a service of this host.")
     parser.add_argument("name", type=Service, metavar="SERVICE", help=", ".join(Service))
     parser.add_argument(
-        "--end-after", type=int, metavar="N", help="end a service that worked once and fails N times in a row"
+        "--end-after",
+        type=int,
+        metavar="N",
+        help="end a once healthy service after N failed checks in a row",
     )
     options = parser.parse_args()
     try:
@@ -201,7 +207,7 @@ def _check_and_count(name: Service, end_after: int | None) -> None:
     try:
         target = json.loads(path.read_text())
     except FileNotFoundError:
-        raise Failure(f"{name}: was not started on this host; {path} is missing") from None
+        raise Failure(f"{name}: not started on this host; {path} is missing") from None
     failures = path.with_suffix(".failures")
     try:
         check(target)
@@ -215,14 +221,15 @@ def _check_and_count(name: Service, end_after: int | None) -> None:
 
 
 def _end_hung(pid: int, failures: Path, end_after: int) -> None:
-    """Count a failure, and end the service at the last one: an engine restarts only what has ended.
+    """Count a failure and end the service at the last allowed one, so that the engine restarts it.
 
-    Docker and Compose leave an unhealthy container as it is. SIGKILL follows where SIGTERM had no effect.
+    Docker and Compose do not restart an unhealthy container, only an ended one. SIGKILL follows if SIGTERM
+    had no effect.
     """
     count = int(failures.read_text() or 0) + 1
     failures.write_text(str(count))
     if count >= end_after:
-        print(f"mxtvhf-health: {count} failures in a row: process {pid} is ended", file=sys.stderr)
+        print(f"mxtvhf-health: {count} failures in a row; ending process {pid}", file=sys.stderr)
         os.kill(pid, signal.SIGTERM if count == end_after else signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""The services of an installation: what each starts, from the same file by the same entrypoint."""
+"""Start of the services of an installation, all from one configuration file by one entrypoint."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from mxtvhf.operation.stack.airflow_config import password_file
 
 AIRFLOW = (sys.executable, "-m", "airflow")
 MXTVHF = (sys.executable, "-m", "mxtvhf")
-# The API server reads logs in the shared state folder: no log servers, which listen on all addresses.
+# Log servers listen on all addresses and are not needed: the API server reads logs in the state folder.
 NO_LOG_SERVER = "--skip-serve-logs"
 
 
 def run_service(name: Service, deployment: Deployment, *, instance: str | None = None) -> NoReturn:
-    """Become the service: this process goes on as its program, with the environment made for it.
+    """Replace this process by the program of a service.
 
     Parameters
     ----------
     name
-        Which one.
+        The service.
     deployment
         The installation.
     instance
-        Name of this worker among all; by default the host's.
+        Name of this worker; by default the host name.
 
     Raises
     ------
     InvalidInput
-        The installation has no such service, or not what it needs.
+        The installation lacks this service or something that it needs.
     Failure
-        Airflow's tables are not there, or of another version; the database refuses the login or has another
-        encoding than UTF-8.
+        Airflow's tables are missing or have another version, the database rejects the login, or its encoding
+        is not UTF-8.
     """
     for line in warnings_of(deployment):
         print(f"{name}: warning: {line}", file=sys.stderr)
@@ -83,7 +83,10 @@ def _migrate(deployment: Deployment, _instance: str) -> list[str]:
 
 
 def _api_server(deployment: Deployment, _instance: str) -> list[str]:
-    """Airflow wants to write to the file of the passwords, and secrets are for reading: it gets a copy."""
+    """Return the command of the API server.
+
+    Airflow needs write access to its password file, but secrets are read-only. It therefore gets a copy.
+    """
     if deployment.auth.manager == "fab":
         write_fab_config(deployment.auth, deployment.fab_config)
     if deployment.auth.manager != "simple":
@@ -91,7 +94,7 @@ def _api_server(deployment: Deployment, _instance: str) -> list[str]:
     passwords = passwords_of(deployment.airflow_password_file, deployment.accounts)
     path = password_file(deployment.home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Where it is the given file itself, other services read it at this moment.
+    # Written atomically: if both paths are the same, other services may be reading the file.
     write_atomically(path, json.dumps(passwords).encode(), mode=0o600)
     return [*AIRFLOW, "api-server"]
 
@@ -128,7 +131,7 @@ def _redis(deployment: Deployment, _instance: str) -> list[str]:
 
 def _nats(deployment: Deployment, _instance: str) -> list[str]:
     if deployment.nats is None:
-        raise InvalidInput("service nats: the configuration file has no table [nats]")
+        raise InvalidInput("service nats: the table [nats] is missing in the configuration file; add it")
     configuration = nats_configuration(deployment.nats, deployment.nats_credentials)
     return ["nats-server", "-c", in_memory(configuration)]
 
@@ -145,8 +148,8 @@ SERVICES: dict[Service, Callable[[Deployment, str], list[str]]] = {
     Service.REDIS: _redis,
     Service.NATS: _nats,
 }
-"""By name: a function that prepares the service and returns its command."""
+"""Functions that prepare a service and return its command, by service."""
 OF_AIRFLOW = (Service.API_SERVER, Service.SCHEDULER, Service.DAG_PROCESSOR, Service.TRIGGERER)
-"""What works on Airflow's tables."""
+"""Services that use Airflow's tables."""
 SERVERS = (Service.REDIS, Service.NATS)
-"""Programs of others, which need none of our environment."""
+"""Third-party servers, which need none of our environment variables."""

@@ -1,4 +1,4 @@
-"""How the command line reaches Airflow: address, user and password of the settings."""
+"""Access of the command line to Airflow: address, user and password from the settings."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from mxtvhf.workflow.airflow_api import AirflowApi
 
 
 def airflow_api(settings: Settings, user: str | None = None) -> AirflowApi:
-    """Return Airflow as the settings name it; by default the embedded stack of the state folder.
+    """Return a client of the Airflow named by the settings, by default the embedded stack.
 
     Parameters
     ----------
     settings
-        Where it is.
+        Settings with address and password file.
     user
-        Whom to log in as; by default ``airflow_user``.
+        Login name; by default ``airflow_user``.
 
     Raises
     ------
     InvalidInput
-        The password file cannot be read, or has no password of the user; the stack's address is damaged.
+        The password file cannot be read or lacks the user, or the stack's address file is damaged.
     """
     path = settings.airflow_password_file or password_file(settings.home)
-    # A proxy of the environment cannot reach this machine's loopback, and must not get the password.
+    # A proxy named by the environment cannot reach our loopback and must not get the password.
     os.environ.update(loopback_without_proxy())
     user = user or settings.airflow_user
     password = partial(password_of, user, path)
-    password()  # a wrong file is told at once
+    password()  # report an invalid file at once
     return AirflowApi(airflow_url(settings), user, password, ca=settings.airflow_ca)
 
 
 def address_file(state: Path) -> Path:
-    """Return the file with the address of the embedded stack that runs on a state folder."""
+    """Return the path of the file with the address of the embedded stack of a state folder."""
     return state / "airflow-url"
 
 
 def airflow_url(settings: Settings) -> str:
-    """Return Airflow's address: the setting's where it is set, else that of the stack that runs here.
+    """Return Airflow's address from the settings, or else from the running embedded stack.
 
     Raises
     ------
     InvalidInput
-        The stack's file holds no address.
+        The stack's address file is damaged.
     """
     if "airflow_url" in settings.model_fields_set:
         return settings.airflow_url
@@ -63,24 +63,26 @@ def airflow_url(settings: Settings) -> str:
 
 
 def password_of(user: str, path: Path) -> str:
-    """Return a user's password from a file: one line, or JSON ``{user: password}``.
+    """Return the password of a user from a file with one line or with JSON ``{user: password}``.
 
     Raises
     ------
     InvalidInput
-        As `airflow_api`; the message never holds what is in the file.
+        The file cannot be read or lacks the user. The message never shows its content.
     """
     try:
         text = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or "no text"
+        cause = getattr(error, "strerror", None) or "not a text file"
         advice = "start `make run` on this state folder, or set MXTVHF_AIRFLOW_PASSWORD_FILE"
         raise InvalidInput(f"{path}: the password cannot be read: {cause}; {advice}") from None
     if text.startswith("{"):
         try:
             text = str(json.loads(text)[user])
         except (ValueError, KeyError):
-            raise InvalidInput(f"{path}: no password of user {user!r}") from None
+            raise InvalidInput(
+                f"{path}: no password of user {user!r}; expected JSON {{user: password}} with this user"
+            ) from None
     if not text or "\n" in text:
-        raise InvalidInput(f"{path}: want one line with the password")
+        raise InvalidInput(f"{path}: invalid password file; expected one line with the password")
     return text

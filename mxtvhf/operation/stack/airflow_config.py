@@ -1,7 +1,7 @@
-"""The environment that makes Airflow a low-latency engine: each setting with its reason.
+"""The Airflow settings for low latency, each with its reason.
 
-Airflow's defaults are a batch engine's: a dead worker is noticed after 5 minutes, the scheduler sleeps for a
-second between two tasks. The figures behind the choices stand in ``docs/explanation/performance.md``.
+Airflow's defaults suit batch processing: a dead worker is noticed after 5 minutes, and the scheduler sleeps
+for a second between two tasks. ``docs/decisions/latency.md`` has the measurements behind the choices.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mxtvhf.models.files import write_atomically
 from mxtvhf.settings import ADMIN, Role
 
 LONGEST_TASK_S = 3600
-"""A task that runs longer is ended, seconds."""
+"""Longest run time of a task, seconds. Airflow ends a task that runs longer."""
 
 
 def secret(path: Path, length: int = 32) -> str:
-    """Return the secret kept in a file, made at the first call, readable by its owner only (mode 0600)."""
+    """Return the secret in a file with mode 0600, which the first call creates."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -31,22 +31,22 @@ def secret(path: Path, length: int = 32) -> str:
 
 
 def loopback_without_proxy() -> dict[str, str]:
-    """Return ``NO_PROXY`` with loopback added: a proxy of the environment must not get what stays here."""
+    """Return ``NO_PROXY`` with loopback added, so that a proxy does not get local requests."""
     given = ",".join(os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")).split(",")
     value = ",".join(sorted({*given, "127.0.0.1", "localhost"} - {""}))
     return {"NO_PROXY": value, "no_proxy": value}
 
 
 def admin_password(state: Path) -> str:
-    """Return the password of the user ``admin``, made at the first call."""
+    """Return the password of the user ``admin``, which the first call creates."""
     return user_passwords(state)[ADMIN]
 
 
 def user_passwords(state: Path, users: Iterable[str] = ()) -> dict[str, str]:
-    """Return the passwords of ``admin`` and of further users; a missing one is made.
+    """Return the passwords of ``admin`` and of further users, and create the missing ones.
 
-    They lie in the file from which Airflow's SimpleAuthManager reads, so that Airflow itself never makes one
-    (it would print it into its log).
+    The passwords are in the file that Airflow's SimpleAuthManager reads. Airflow itself therefore never
+    creates a password, which it would print into its log.
     """
     path = password_file(state)
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
@@ -58,28 +58,28 @@ def user_passwords(state: Path, users: Iterable[str] = ()) -> dict[str, str]:
 
 
 def password_file(state: Path) -> Path:
-    """Return the file of the passwords of the web UI, mode 0600."""
+    """Return the path of the password file of the web UI (mode 0600)."""
     return state / "secrets" / "passwords.json"
 
 
 def metrics_environment(statsd: str | None, otlp: str | None) -> dict[str, str]:
-    """Return the environment variables that make Airflow send its metrics; empty when nobody wants them.
+    """Return the environment variables that make Airflow send its metrics; empty without a receiver.
 
     Parameters
     ----------
     statsd
         ``host:port`` of a StatsD server.
     otlp
-        Base URL of an OpenTelemetry collector, which gets OTLP over HTTP. Airflow sends to one of the two.
+        Base URL of an OpenTelemetry collector, which receives OTLP over HTTP.
 
     Raises
     ------
     InvalidInput
-        Both are given.
+        Both are given, but Airflow supports only one receiver.
     """
     if statsd and otlp:
         raise InvalidInput(
-            "MXTVHF_STATSD and MXTVHF_OTLP: both are set; unset one, Airflow sends its metrics to one place"
+            "MXTVHF_STATSD and MXTVHF_OTLP are both set; unset one, since Airflow has one place for metrics"
         )
     if statsd:
         host, _, port = statsd.rpartition(":")
@@ -98,18 +98,18 @@ def metrics_environment(statsd: str | None, otlp: str | None) -> dict[str, str]:
 
 
 Sections = Mapping[str, Mapping[str, object]]
-"""Of Airflow's configuration: section, option, value."""
+"""Airflow's configuration: section, option, value."""
 
 
 def common_sections(*, project: Path, state: Path) -> Sections:
-    """Return what is the same for every installation: folders, timings, what is switched off.
+    """Return the settings common to all installations: folders, timings and disabled features.
 
     Parameters
     ----------
     project
         The folder with ``dags`` and ``plugins``.
     state
-        The state folder; logs lie below it.
+        The state folder, which contains the logs.
     """
     return {
         "core": {
@@ -121,7 +121,7 @@ def common_sections(*, project: Path, state: Path) -> Sections:
             "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
             "simple_auth_manager_passwords_file": password_file(state),
             "test_connection": "Disabled",
-            # A sensor that nobody gave a limit must not wait for the default 7 days.
+            # Limits sensors without a timeout of their own, whose default is 7 days.
             "default_task_execution_timeout": LONGEST_TASK_S,
         },
         "database": {"load_default_connections": False},
@@ -129,11 +129,11 @@ def common_sections(*, project: Path, state: Path) -> Sections:
         "scheduler": {
             # At the default of 1 s a chain of 7 no-op tasks takes 8-9 s, at 0.1 s less than 2 s.
             "scheduler_idle_sleep_time": 0.1,
-            # How soon a killed worker is noticed; the default of 300 s is a batch engine's.
+            # Time until a killed worker is noticed (default 300 s).
             "task_instance_heartbeat_timeout": 60,
             "task_instance_heartbeat_sec": 5,
             "task_instance_heartbeat_timeout_detection_interval": 5,
-            # How soon the tasks of a killed scheduler are taken up by the next one (default 300 s).
+            # Time until the next scheduler adopts the tasks of a killed one (default 300 s).
             "scheduler_heartbeat_sec": 2,
             "scheduler_health_check_threshold": 20,
             "orphaned_tasks_check_interval": 10,
@@ -142,15 +142,15 @@ def common_sections(*, project: Path, state: Path) -> Sections:
             "enable_health_check": False,
         },
         "workers": {
-            # On a busy machine the API answers late; the default of 5 s then kills tasks.
+            # The default of 5 s kills tasks on a busy machine, where the API answers late.
             "execution_api_timeout": 30,
-            # A worker that misses the end of its task's process asks again after this time (default 5 s).
+            # Time after which a worker checks again for the end of its task's process (default 5 s).
             "min_heartbeat_interval": 1,
         },
-        # How soon the waits of a killed triggerer are taken up by the next one (default 30 s).
+        # Time until the next triggerer adopts the triggers of a killed one (default 30 s).
         "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
         "dag_processor": {
-            # DAG files change by a new version of the project, not while it runs.
+            # DAG files change only with a new version of the project, not while it runs.
             "min_file_process_interval": 600,
             "refresh_interval": 300,
         },
@@ -163,16 +163,16 @@ def common_sections(*, project: Path, state: Path) -> Sections:
 
 
 def roles_text(users: Mapping[str, Role]) -> str:
-    """Return ``admin`` and further users with their roles, as SimpleAuthManager reads them.
+    """Return ``admin`` and further users with their roles in the form of SimpleAuthManager.
 
-    It knows no robots: the least that may start runs there is ``user``.
+    SimpleAuthManager has no role for robots. The least privileged role that may start runs is ``user``.
     """
     roles = {**users, ADMIN: "admin"}
     return ",".join(f"{user}:{'user' if role == 'robot' else role}" for user, role in roles.items())
 
 
 def as_variables(*parts: Sections) -> dict[str, str]:
-    """Return the environment variables of sections; of an option given twice the later value counts."""
+    """Return the environment variables of configuration sections. Later values override earlier ones."""
     return {
         f"AIRFLOW__{name.upper()}__{key.upper()}": str(value)
         for sections in parts
@@ -184,12 +184,12 @@ def as_variables(*parts: Sections) -> dict[str, str]:
 def process_environment(
     variables: Mapping[str, str], *, project: Path, state: Path, statsd: str | None, otlp: str | None
 ) -> dict[str, str]:
-    """Return the environment of a process: the caller's without its Airflow, and what is given.
+    """Return the environment of a process: that of the caller with Airflow's variables replaced.
 
     Parameters
     ----------
     variables
-        Airflow's configuration, of `as_variables`.
+        Airflow's configuration from `as_variables`.
     project, state
         As for `common_sections`.
     statsd, otlp
@@ -202,13 +202,13 @@ def process_environment(
         **metrics_environment(statsd, otlp),
         "AIRFLOW_HOME": str(state / "airflow"),
         "MXTVHF_STATE": str(state),
-        # For `[core] executor` and `[celery] celery_config_options`; Airflow itself adds the folder later.
+        # For `[core] executor` and `[celery] celery_config_options`, because Airflow adds the folder later.
         "PYTHONPATH": str(project / "plugins"),
-        # A task has one core: more threads of numpy's would only get into each other's way.
+        # A task has one core, so more threads of numpy would only compete with each other.
         "OPENBLAS_NUM_THREADS": "1",
         **loopback_without_proxy(),
         "PYTHONUNBUFFERED": "1",
-        # Its font cache, which takes 6 s to make: in a container the home folder can not keep it.
+        # The font cache takes 6 s to create and cannot be stored in the home folder of a container.
         "MPLCONFIGDIR": str(state / "matplotlib"),
     }
 
@@ -228,22 +228,22 @@ def airflow_environment(
     Parameters
     ----------
     project
-        The checkout: its ``dags`` and ``plugins`` folders are used.
+        The checkout with ``dags`` and ``plugins``.
     state
-        The state folder; logs, secrets and Airflow's own home lie below it.
+        The state folder with logs, secrets and Airflow's own home.
     port
         Loopback port of the API server and web UI.
     database_uri
         SQLAlchemy URI of the metadata database.
     users
-        Further users beside ``admin``, and their roles.
+        Users in addition to ``admin``, with their roles.
     statsd, otlp
         As for `metrics_environment`.
     """
     own: Sections = {
         "core": {
             "executor": "mxtvhf_airflow.executor.PreloadedLocalExecutor",
-            # A small multiple of the cores: 8 workers ran 4 tasks/s where 4 ran 2, more only cost memory.
+            # On 2 cores 8 workers ran 4 tasks/s and 4 workers 2 tasks/s. More workers only cost memory.
             "parallelism": 8,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
             "simple_auth_manager_users": roles_text(users or {}),

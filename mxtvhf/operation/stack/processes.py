@@ -1,4 +1,4 @@
-"""Starting processes, and ending every one of them."""
+"""Start, restart and clean-up of child processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mxtvhf.errors import Failure
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 STEADY_S = 20.0
-"""What ends sooner after its start is started again after a pause, each time a longer one."""
+"""Run time below which a process counts as failed at its start, seconds. Its restarts are delayed."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -29,18 +29,20 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass
 class _Service:
-    """A process that was started, and what is needed to start it again.
+    """A started process and the data for its restart.
 
     Attributes
     ----------
-    command, process
-        As started.
+    command
+        Its command line.
+    process
+        The running process.
     started
-        When, by `time.monotonic`.
+        Time of the start by `time.monotonic`, seconds.
     short_lives
-        How often in a row it ended soon after its start.
+        Number of successive ends within `STEADY_S` of the start.
     ended
-        When its end was noticed; None while it runs.
+        Time at which the end was noticed, seconds; None while the process runs.
     """
 
     command: Sequence[str]
@@ -50,26 +52,26 @@ class _Service:
     ended: float | None = None
 
     def note_end(self) -> None:
-        """Write down the end, once."""
+        """Record the end of the process, once."""
         if self.ended is None:
             self.ended = time.monotonic()
             self.short_lives = self.short_lives + 1 if self.ended - self.started < STEADY_S else 0
 
     @property
     def pause(self) -> float:
-        """Seconds from its end to its next start."""
+        """Return the pause between the end and the next start, seconds."""
         return (
             min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (self.short_lives - 1)) if self.short_lives else 0.0
         )
 
 
 class ProcessGroup:
-    """The processes of a stack; leaving the context ends all of them and their descendants.
+    """A context of processes that ends all of them and their descendants when it is left.
 
     Parameters
     ----------
     environment
-        The environment that every process gets.
+        Environment variables of every process.
     logs
         Folder for one log file per process.
     grace
@@ -84,7 +86,7 @@ class ProcessGroup:
         self._not_ours: set[psutil.Process] = set()
 
     def __enter__(self) -> ProcessGroup:
-        """Make orphaned descendants our own children, so that none can escape the clean-up."""
+        """Adopt orphaned descendants, so that the clean-up finds all of them."""
         self._not_ours = set(psutil.Process().children())
         adopt_orphans()
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -93,12 +95,12 @@ class ProcessGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End everything that runs."""
+        """End all processes."""
         self.stop()
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a process in a session of its own, so that the terminal's Ctrl-C reaches only us."""
+        """Start a process in its own session, so that the terminal's Ctrl-C reaches only this process."""
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -116,15 +118,15 @@ class ProcessGroup:
         return process
 
     def pid(self, name: str) -> int:
-        """Process id of a process that was started."""
+        """Return the process id of a started process."""
         return self._running[name].process.pid
 
     def revive(self) -> dict[str, int]:
-        """Start again every process that has ended, and return which, each with its exit status.
+        """Restart every process that has ended, and return their names and exit statuses.
 
-        What ended soon after its start is left alone for a pause, each time a longer one. Processes that an
-        ended one left behind are ended, too: a second scheduler beside the old one's workers would do their
-        tasks twice.
+        A process that ended soon after its start is restarted after a pause, which grows each time. Processes
+        that an ended process left behind are killed first. Otherwise a new scheduler would run the tasks of
+        the old scheduler's workers a second time.
         """
         revived = {}
         for name, service in list(self._running.items()):
@@ -139,7 +141,7 @@ class ProcessGroup:
         return revived
 
     def leave_alone(self, pid: int) -> None:
-        """Do not end a process that looks like a descendant's orphan, and what is below it."""
+        """Exclude a process and its descendants from the clean-up, although it looks like our orphan."""
         self._not_ours.add(psutil.Process(pid))
 
     def run(self, name: str, command: Sequence[str]) -> None:
@@ -148,26 +150,32 @@ class ProcessGroup:
         Raises
         ------
         Failure
-            It ended with another status than 0; the message holds the end of its log.
+            The exit status is not 0. The message contains the end of the log.
         """
         if status := self.start(name, command).wait():
             raise Failure(f"{name} ended with status {status}:\n{self.log_tail(name)}")
         del self._running[name]
 
     def check(self) -> None:
-        """Raise ``Failure`` when a process that should run has ended."""
+        """Check that all processes run.
+
+        Raises
+        ------
+        Failure
+            A process has ended. The message contains the end of its log.
+        """
         for name, service in self._running.items():
             if (status := service.process.poll()) is not None:
                 raise Failure(f"{name} ended with status {status}:\n{self.log_tail(name)}")
 
     def log_tail(self, name: str, lines: int = 15) -> str:
-        """Return the last lines of a process's log."""
+        """Return the last lines of the log of a process."""
         text = (self.logs / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End every process and its descendants: SIGTERM, then SIGKILL after the grace."""
-        # Newest first: what depends on a service ends before the service.
+        """End every process and its descendants by SIGTERM, and by SIGKILL after the grace period."""
+        # The newest process ends first, because later processes depend on earlier ones.
         everything = self._members()
         for service in reversed(self._running.values()):
             _signal_session(service.process.pid, signal.SIGTERM)
@@ -182,10 +190,10 @@ class ProcessGroup:
         self._running.clear()
 
     def _members(self) -> set[psutil.Process]:
-        """All processes below the started ones, and the orphans among them that became our children.
+        """Return the started processes, their descendants, and adopted orphans of these.
 
-        An orphan is known by its session: what is started here, and below, is in sessions of its own, while
-        other children of the caller share the caller's.
+        Sessions identify orphans: processes started here are in sessions of their own, whereas other children
+        of the caller share its session.
         """
         members = set()
         for child in set(psutil.Process().children()) - self._not_ours:
@@ -196,25 +204,25 @@ class ProcessGroup:
 
 
 def stop_on_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP raise ``KeyboardInterrupt``, each of them once."""
+    """Make the first Ctrl-C, SIGTERM or SIGHUP raise ``KeyboardInterrupt``."""
     for number in STOP_SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # A second Ctrl-C must not interrupt the ending of the processes.
+    # A second Ctrl-C must not interrupt the clean-up.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def adopt_orphans() -> None:
-    """Make orphaned descendants of this process its children from now on."""
+    """Make this process the parent of its orphaned descendants."""
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end a child whose parent was killed in a way that it could not clean up."""
+    """Make the kernel end this child if its parent is killed without cleaning up."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
@@ -224,7 +232,7 @@ def _signal_session(pid: int, number: signal.Signals) -> None:
 
 
 def _kill_session(leader: int) -> None:
-    """End what is left of a session whose leader has ended; a task of Airflow's has its own group in it."""
+    """Kill the processes left in a session. Each Airflow task has its own process group in the session."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
             if os.getsid(process.pid) == leader:
@@ -234,7 +242,7 @@ def _kill_session(leader: int) -> None:
 def wait_until(
     condition: Callable[[], bool], *, what: str, timeout: float, processes: ProcessGroup | None = None
 ) -> None:
-    """Wait for a condition, noticing at once when a process dies.
+    """Wait until a condition holds, and stop waiting at once if a process ends.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Bringing back what dies: PostgreSQL and the processes of a stack, as long as it is up."""
+"""Supervision of a running stack: PostgreSQL and all processes are restarted when they end."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ LOOK_EVERY_S = 0.5
 
 
 class Supervised(Protocol):
-    """What is supervised: the embedded stack, or a cluster."""
+    """A stack that can be supervised: the embedded stack or a cluster."""
 
     @property
     def database(self) -> EmbeddedPostgresql:
-        """Its PostgreSQL."""
+        """The PostgreSQL server of the stack."""
 
     @property
     def processes(self) -> ProcessGroup:
-        """All the rest of it."""
+        """All other processes of the stack."""
 
 
 def supervise(stack: Supervised, stop: threading.Event, tell: Callable[[str], None] = log.warning) -> None:
-    """Start again whatever ends, until ``stop`` is set.
+    """Restart ended processes of a stack until ``stop`` is set.
 
-    The kernel ends what is started here with the thread that does it: where that is not the main thread,
-    leave the stack right after it.
+    The kernel ends the processes started here when the calling thread ends. If this is not the main thread,
+    leave the context of the stack right after the call.
 
     Parameters
     ----------
     stack
-        What is to stay up.
+        The supervised stack.
     stop
-        Ends this.
+        Ends the supervision.
     tell
-        Gets one line for each end.
+        Called with one line for each ended process.
     """
     complaint = ""
     while not stop.wait(LOOK_EVERY_S):
         try:
             if stack.database.revive() and (pid := stack.database.pid):
                 stack.processes.leave_alone(pid)
-                tell("PostgreSQL ended and was started again")
+                tell("PostgreSQL ended and was restarted")
             complaint = ""
         except Failure as error:
             if str(error) != complaint:
                 complaint = str(error)
                 tell(complaint)
         for name, status in stack.processes.revive().items():
-            tell(f"{name} ended with status {status} and was started again")
+            tell(f"{name} ended with status {status} and was restarted")

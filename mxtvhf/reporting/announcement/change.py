@@ -1,8 +1,8 @@
-"""Correct or retract the announcement that is out: archived, delivered, and never twice.
+"""Correct or retract the current announcement; the change is archived and delivered, once only.
 
-Each is an announcement of its own with the next number, released by the means of ``release``: a reservation
-is written before anything is made of it, and a change that was killed goes on where it stopped. Of two people
-who change the same announcement at once one wins, and the other is told who did.
+A change is an announcement with the next number, released as in ``release``: its reservation is written
+first, and an interrupted change is completed later. If two people change the same announcement at once, the
+second one gets an error that names the first one.
 """
 
 from __future__ import annotations
@@ -52,26 +52,25 @@ def change(
     Parameters
     ----------
     decision
-        With the action and its reason.
+        Decision with the action and its reason.
     about
-        Ivorn of the announcement that was out when it was decided.
+        Ivorn of the announcement that the person read.
     report
-        Of a correction, what is announced in place of it; None of a retraction.
+        Report to announce instead, for a correction; None for a retraction.
     releases, channels, now, retracted_by, desk_url, texts
-        As of `release`.
+        As in `release`.
 
     Raises
     ------
     InvalidInput
-        There is no reason; nothing was announced under this name; something else is out meanwhile, the error
-        says by whom; it was retracted already; a correction says what is out already, or may not be
-        released.
+        The reason or the announcement is missing, another person has changed it in the meantime, it is
+        already retracted, or a correction announces nothing new or may not be released.
     """
     folder = releases / decision.burst_id
     if not decision.comment.strip():
-        raise InvalidInput(f"{decision.burst_id}: give a reason, it is published")
+        raise InvalidInput(f"{decision.burst_id}: the reason is missing; give one, since it is published")
     if not folder.is_dir():
-        raise InvalidInput(f"{decision.burst_id}: nothing was announced that could be changed")
+        raise InvalidInput(f"{decision.burst_id}: nothing was announced, so nothing can be changed")
     with burst_alone(folder):
         before = _announced(folder, about)
         out = _still_out(folder, before, about)
@@ -91,7 +90,7 @@ def change(
 
 
 def resume(burst_folder: Path, channels: Channels, *, desk_url: str | None = None) -> Release | None:
-    """Go on with the newest correction or retraction of a burst where it stopped; None where none did."""
+    """Complete an interrupted correction or retraction of a burst; return None if there is none."""
     if not burst_folder.is_dir():
         return None
     with burst_alone(burst_folder):
@@ -106,7 +105,7 @@ def resume(burst_folder: Path, channels: Channels, *, desk_url: str | None = Non
 
 
 def unfinished(burst_folder: Path, *, is_test: bool) -> str | None:
-    """Return who corrects or retracts the newest announcement, where that stopped; None where none did."""
+    """Return the author of an interrupted correction or retraction; None if there is none."""
     before, _ = reservations(burst_folder, is_test=is_test)
     if not before or before[-1].action == "announce":
         return None
@@ -115,16 +114,18 @@ def unfinished(burst_folder: Path, *, is_test: bool) -> str | None:
 
 
 def draft_of_retraction(burst_folder: Path, out: Release, reason: str) -> Announcement:
-    """Return the retraction of what is out as it would be released, for people to read before.
+    """Return the draft of the retraction of the current announcement.
 
     Raises
     ------
     InvalidInput, OSError
-        A record of what is out is damaged or missing.
+        A record of the announcement is damaged or missing.
     """
     before, damaged = reservations(burst_folder, is_test=out.is_test)
     if damaged or not before:
-        raise InvalidInput(f"{burst_folder.name}: the record of announcement {out.number} cannot be read")
+        raise InvalidInput(
+            f"{burst_folder.name}: the record of announcement {out.number} is damaged; restore it"
+        )
     folder = folder_of(burst_folder, before[-1])
     report = read_kept(folder / REPORT, Report)
     decision = out.decision.model_copy(update={"action": "retract", "comment": reason})
@@ -137,7 +138,7 @@ def draft_of_retraction(burst_folder: Path, out: Release, reason: str) -> Announ
 
 
 def announcements(burst_folder: Path, *, is_test: bool) -> list[Release]:
-    """Return the complete announcements of a burst, or of its tests, oldest first; corrections among them.
+    """Return the complete announcements of a burst, or of its tests, including changes, oldest first.
 
     Raises
     ------
@@ -152,30 +153,35 @@ def announcements(burst_folder: Path, *, is_test: bool) -> list[Release]:
 
 
 def _announced(folder: Path, about: str) -> list[Reservation]:
-    """Return the reservations of the kind, live or test, to which an announcement belongs."""
+    """Return all reservations of the kind of an announcement, live or test."""
     for is_test in (False, True):
         before, damaged = reservations(folder, is_test=is_test)
         if damaged:
-            raise InvalidInput(f"{folder.name}: what is out is unknown: {damaged[0]}")
+            raise InvalidInput(
+                f"{folder.name}: a record of an announcement is damaged, restore it: {damaged[0]}"
+            )
         if any(reservation.ivorn == about for reservation in before):
             return before
-    raise InvalidInput(f"{folder.name}: nothing was announced as {about}")
+    raise InvalidInput(f"{folder.name}: there is no announcement {about}; reload the desk")
 
 
 def _still_out(folder: Path, before: list[Reservation], about: str) -> Release:
-    """Return the announcement that is out, when it is the one that was decided about."""
+    """Return the current announcement, if it is the one that the person read."""
     newest = before[-1]
     path = folder_of(folder, newest)
     decided = read_kept(path / DECISION, Decision)
     who = f"by {decided.decided_by}, {second_text(newest.moment)} UTC"
     if newest.action == "retract":
-        raise InvalidInput(f"{folder.name}: announcement {newest.number - 1} was retracted already {who}")
+        raise InvalidInput(f"{folder.name}: announcement {newest.number - 1} was already retracted {who}")
     if newest.ivorn != about:
         raise InvalidInput(
-            f"{folder.name}: announcement {newest.number} is out meanwhile ({DONE[newest.action]} {who})"
+            f"{folder.name}: announcement {newest.number} is newer ({DONE[newest.action]} {who}); "
+            "reload the desk"
         )
     if not (path / RELEASE).exists():
-        raise InvalidInput(f"{folder.name}: the release of announcement {newest.number} is not complete")
+        raise InvalidInput(
+            f"{folder.name}: the release of announcement {newest.number} is incomplete; continue it first"
+        )
     return read_kept(path / RELEASE, Release)
 
 
@@ -184,12 +190,13 @@ def _retracted(folder: Path) -> Report:
 
 
 def _checked(report: Report, decision: Decision, changed: Path, out: Release) -> Report:
-    """Return a report that says something else than what is out."""
+    """Return a report that differs from the current announcement."""
     chosen = chosen_position(report, decision.position)
     same = sha256_of(report.to_json()) == sha256_of(_retracted(changed).to_json())
     if same and chosen.label == out.position.label:
         raise InvalidInput(
-            f"{report.burst_id}: announcement {out.number} already has this position of {report.run_id}"
+            f"{report.burst_id}: announcement {out.number} already has this position of {report.run_id}; "
+            "choose another one"
         )
     return report
 

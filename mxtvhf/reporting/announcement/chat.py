@@ -1,4 +1,4 @@
-"""The message for people: the result in a line, then position, measurement, comment, and where to look."""
+"""The message for a chat: the result in a line, then position, measurement, comment and links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEPARATOR = " \N{MIDDLE DOT} "
 
 
 def message(announced: Announcement) -> str:
-    """Write an announcement for a chat; its first line says all, also that it is a test."""
+    """Return an announcement for a chat; the first line contains the result, and marks a test."""
     position = announced.position
     lines = [
         announced.headline,
@@ -50,7 +50,7 @@ def _measured(announced: Announcement) -> list[str]:
 
 
 def _origin(announced: Announcement) -> str:
-    """Say which announcement it is, what it replaces, and who approved it."""
+    """Return the number of the announcement, who approved it, and which one it supersedes."""
     draft = f"Draft of announcement {announced.number}"
     text = f"Announcement {announced.number}, approved by {announced.author}" if announced.author else draft
     how = "retracts" if announced.is_retraction else "supersedes"
@@ -58,7 +58,7 @@ def _origin(announced: Announcement) -> str:
 
 
 def _since_trigger(announced: Announcement) -> list[str]:
-    """Say when the observation of the position began, seconds after T0; nothing where one is unknown."""
+    """Return the start of the observation after T0; empty if one of them is unknown."""
     trigger = announced.report.trigger_time
     if trigger is None or announced.observed is None:
         return []

@@ -1,8 +1,8 @@
-"""The draft of a GCN Circular by GCN's style guide: plain ASCII, one event, conclusion first, 90 % errors.
+"""The draft of a GCN Circular after GCN's style guide: ASCII, one event, conclusion first, 90 % errors.
 
 The order is that of circulars of SVOM, Swift and Einstein Probe (e.g. GCN 41288, 44468, 44539): authors, the
 result, the observation, the position, significance and light curve, spectrum, acknowledgement. Paragraphs are
-not wrapped, as the style guide wants it (https://gcn.nasa.gov/docs/circulars/styleguide).
+not wrapped, as the style guide requires (https://gcn.nasa.gov/docs/circulars/styleguide).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mxtvhf.models.times import nearest_second
 from mxtvhf.reporting.announcement.content import Announcement, names, triggered_by
 from mxtvhf.reporting.announcement.numbers import at_90, interval_text, quantity_text
 
-DRAFT = "DRAFT made by MXT-VHF. Read it, complete the authors, remove this line, and submit it at GCN."
+DRAFT = "DRAFT by MXT-VHF. Check it, complete the authors, remove this line, and submit it to GCN."
 TEST = "TEST: this is not about a real burst. Do not submit."
 ERRORS = "All errors are at the 90% confidence level."
 VHF_DATA = (
-    "The results are from the photons that were received over the VHF link; the analysis of the full data "
-    "set may change them."
+    "These results are based on the photons received over the VHF link and may change with the analysis of "
+    "the full data set."
 )
 FLUX = "erg/cm^2/s"
 FADING_FROM = 0.3
-"""Decay index above which, at the lower end of its 90 % interval, a source is called fading."""
+"""Decay index that the lower end of the 90 % interval must exceed for a source to be called fading."""
 MOST_DECAY_ERROR = 1.5
-"""Error of the decay index, at 90 %, beyond which it is not told."""
+"""Maximum 90 % error of a decay index in the circular."""
 INSTRUMENTS = {
     Origin.ECLAIRS: "SVOM/ECLAIRs",
     Origin.MXT_ONBOARD: "SVOM/MXT on-board",
@@ -40,32 +40,32 @@ INSTRUMENTS = {
     Origin.VT: "SVOM/VT",
     Origin.GRM: "SVOM/GRM",
 }
-"""How circulars call those whose positions are compared with ours."""
+"""Names of the instruments in circulars."""
 
 
 @dataclass(frozen=True)
 class Circular:
-    """A circular as GCN takes it."""
+    """Circular as GCN accepts it."""
 
     subject: str
     body: str
 
     @property
     def form_address(self) -> str:
-        """Address of GCN's form, filled in with it."""
+        """Address of GCN's form, filled in with the circular."""
         fields = urlencode({"subject": self.subject, "body": self.body}, quote_via=quote)
         return f"{names().circular.form}?{fields}"
 
 
 def circular(announced: Announcement) -> bytes:
-    """Write the draft of a circular as a file: marks, subject, body. A person has to read and submit it."""
+    """Return the draft of a circular as a file: marks, subject, body. A person has to check and submit it."""
     written = circular_of(announced)
     marks = [*[TEST] * announced.report.is_test, DRAFT]
     return "\n\n".join(["\n".join(marks), f"Subject: {written.subject}", written.body]).encode("ascii")
 
 
 def circular_of(announced: Announcement) -> Circular:
-    """Write subject and body of a circular, ASCII, fewer than 60 lines."""
+    """Return subject and body of a circular, in ASCII and with fewer than 60 lines."""
     paragraphs = [
         _byline(announced),
         *(_retraction(announced) if announced.is_retraction else _result(announced)),
@@ -78,7 +78,7 @@ def circular_of(announced: Announcement) -> Circular:
 
 
 def ascii_text(text: str) -> str:
-    """Write a text in ASCII: letters lose their accents, what has no counterpart becomes ``?``."""
+    """Return a text in ASCII, without accents; other characters become ``?``."""
     plain = text.replace("\N{MIDDLE DOT}", "-").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     decomposed = unicodedata.normalize("NFKD", plain)
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
@@ -94,7 +94,7 @@ def _byline(announced: Announcement) -> str:
 def _retraction(announced: Announcement) -> list[str]:
     return [
         f"We retract the {announced.observer} result on {_named_burst(announced)} that we reported "
-        f"{_earlier(announced)}. It should not be used.",
+        f"{_earlier(announced)}. Please disregard it.",
         announced.comment,
     ]
 
@@ -119,7 +119,7 @@ def _result(announced: Announcement) -> list[str]:
 
 
 def _named_burst(announced: Announcement) -> str:
-    """Name the event with SVOM's id of the burst, as circulars do at its first mention."""
+    """Return the event with SVOM's burst id, for its first mention."""
     burst_id = announced.report.burst_id
     if announced.event is None:
         return f"the burst {burst_id}"
@@ -133,20 +133,21 @@ def _earlier(announced: Announcement) -> str:
 
 def _conclusion(announced: Announcement) -> str:
     burst, known = _named_burst(announced), announced.known_source
-    superseded = f" This supersedes the result that we reported {_earlier(announced)}."
+    superseded = f" This result supersedes the one that we reported {_earlier(announced)}."
     later = superseded if announced.supersedes else ""
     if announced.is_non_detection:
-        return f"MXT detects no X-ray source in the field of {burst}.{later}"
+        return f"MXT did not detect an X-ray source in the field of {burst}.{later}"
     if known is not None:
         return (
-            f"The X-ray source that {announced.observer} detects in the field of {burst} is consistent with "
+            f"The X-ray source that {announced.observer} detected in the field of {burst} is consistent with "
             f"the catalogued source {known.source}, {radius_arcsec_text(known.separation_arcsec)} arcsec "
-            f"away. The trigger is likely due to this source and not to a gamma-ray burst.{later}"
+            f"away. The trigger is probably due to this source and not to a gamma-ray burst.{later}"
         )
     if not announced.is_from_photons:
-        return f"We report the position of {burst} by {announced.observer}.{later}"
+        return f"We report the {announced.observer} position of {burst}.{later}"
     kind = "uncatalogued X-ray source" if announced.is_uncatalogued else "X-ray source"
-    fading = " It fades, as expected of the afterglow of the burst." if _is_fading(announced) else ""
+    is_fading = _is_fading(announced)
+    fading = " The source is fading, as expected for the afterglow of the burst." if is_fading else ""
     return f"We report the detection of an {kind} in the field of {burst}.{fading}{later}"
 
 
@@ -162,23 +163,23 @@ def _observation(announced: Announcement) -> str:
     start = announced.observed[0]
     sentence = f"MXT began observing the field at {_moment(start)}"
     if trigger is not None:
-        # The difference of what is printed: a reader can check it.
+        # Difference of the printed times, so that a reader can check it.
         sentence += f", {(nearest_second(start) - nearest_second(trigger)).total_seconds():.0f} s after T0"
     exposure = announced.observation.exposure_s if announced.observation else None
-    used = f" The data that are used here have an exposure of {exposure:.0f} s." if exposure else ""
+    used = f" The exposure time of the data used here is {exposure:.0f} s." if exposure else ""
     return f"{begin}. {sentence}.{used}"
 
 
 def _upper_limit(announced: Announcement) -> str:
-    """Tell how bright a source would have been seen, and where the field is."""
+    """Return the paragraph with the upper limit and the position of the field."""
     found, position = announced.report.localisation, announced.position
     field = (
-        f"The field is that of the {INSTRUMENTS.get(position.origin, 'SVOM')} position, R.A., Dec. = "
+        f"The field is centred on the {INSTRUMENTS.get(position.origin, 'SVOM')} position, R.A., Dec. = "
         f"{', '.join(position.degrees_text)} degrees (J2000), with a 90% radius of "
         f"{(position.r90_arcsec or 0.0) / 60.0:.2g} arcmin."
     )
     if found is None or found.upper_limit_photons is None:
-        return f"No upper limit can be given. {field}"
+        return f"No upper limit is available. {field}"
     counts = f"{found.upper_limit_photons:.0f} counts"
     if found.upper_limit_flux is None:
         return f"The 90% upper limit is {counts}. {field}"
@@ -206,7 +207,7 @@ def _position(announced: Announcement) -> str:
 
 
 def _compared(announced: Announcement) -> list[str]:
-    """Compare the position with the latest ones of other instruments; data in common would agree anyway."""
+    """Compare the position with the current ones of other instruments, unless they share their data."""
     sentences = []
     for origin, other in current_positions(announced.report.positions).items():
         pair = next(
@@ -235,11 +236,14 @@ def _distance(first: Position, second: Position) -> str:
 
 
 def _catalogues(announced: Announcement) -> str:
-    """Say which known sources it is not, and how deep was looked."""
+    """Return the sentence about known sources and the depth of the catalogues."""
     if announced.is_uncatalogued:
-        return f" It is not that of a source of {announced.deep_catalogues}."
+        return f" No source of {announced.deep_catalogues} is consistent with this position."
     if announced.is_not_bright:
-        return " No bright catalogued X-ray source is there; fainter ones were not searched for."
+        return (
+            " No bright catalogued X-ray source is consistent with this position; no deeper catalogue was "
+            "searched."
+        )
     return ""
 
 
@@ -255,7 +259,7 @@ def _significance(announced: Announcement) -> str:
 
 
 def _decay_of(announced: Announcement) -> DecayFit | None:
-    """Return the decay of the source; None where the data hardly determine it."""
+    """Return the decay of the source; None if the data hardly constrain it."""
     analysis = announced.report.analysis if announced.is_from_photons else None
     decay = analysis.light_curve.decay if analysis and analysis.light_curve else None
     if decay is None or decay.index_90 is None:
@@ -276,7 +280,7 @@ def _decay(announced: Announcement) -> str:
     if decay is None or decay.index_90 is None:
         return ""
     return (
-        "The light curve is described by a power law, rate ~ (t - T0)^-alpha, with alpha = "
+        "The light curve can be described by a power law, rate ~ (t - T0)^-alpha, with alpha = "
         f"{interval_text(decay.index_90)}."
     )
 
@@ -290,20 +294,20 @@ def _spectrum(announced: Announcement) -> str:
     index = fit.photon_index_90 or at_90(fit.photon_index)
     flux = fit.flux_90 or at_90(fit.flux)
     return (
-        f"The spectrum is described by a power law with a photon index of {interval_text(index)} and "
+        f"The spectrum can be described by a power law with a photon index of {interval_text(index)} and "
         f"{_column(fit)}. The mean {low:g}-{high:g} keV flux is {interval_text(flux, FLUX)} (observed, "
-        "without a correction for absorption)."
+        "not corrected for absorption)."
     )
 
 
 def _column(fit: SpectralFit) -> str:
-    """Name the hydrogen column, and the Galactic one to compare it with."""
+    """Return the absorbing column, with the Galactic one for comparison."""
     if not fit.nh_free:
         return f"an absorbing column fixed at N_H = {_cm2(fit.nh_1e22_cm2.value)}"
     galactic = fit.nh_galactic_1e22_cm2
     beside = "" if galactic is None else f" (Galactic: {_cm2(galactic)}, HI4PI)"
     if fit.nh_determined is False:
-        return f"an absorbing column that the data do not determine{beside}"
+        return f"an absorbing column that the data do not constrain{beside}"
     column = fit.nh_90_1e22_cm2 or at_90(fit.nh_1e22_cm2)
     return f"N_H = {interval_text(column.scaled(1e22), 'cm^-2')}{beside}"
 

@@ -1,4 +1,4 @@
-"""What the texts of an announcement are made of, and what several of them say alike."""
+"""Content of an announcement, and phrases that several of its texts share."""
 
 from __future__ import annotations
 
@@ -27,50 +27,50 @@ from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.reporting.report.verdict import is_non_detection, upper_limit_text, verdict_about
 
 FOLLOW_UP = ("MXT", "VT")
-"""Instruments that look at what others found."""
+"""Instruments that follow up the triggers of others."""
 
 MOST_SOURCES = 5
-"""Other sources that are told with their positions, the most significant ones."""
+"""Maximum number of other sources with positions in the texts, the most significant ones."""
 
 
 class Stream(SourcedConstants):
-    """Our VOEvents."""
+    """Identifiers of our VOEvents."""
 
     ivorn: str = Field(pattern=r"^ivo://[^#\s]+$")
-    """Theirs is ``ivorn#<burst>_<number>``, for tests ``ivorn#<burst>_test_<number>``."""
+    """Base of their ivorns: ``ivorn#<burst>_<number>``, for tests ``ivorn#<burst>_test_<number>``."""
     author_ivorn: str = Field(pattern=r"^ivo://")
     title: Text
     short_name: Text
 
 
 class GcnNames(SourcedConstants):
-    """Our GCN notices."""
+    """Identifiers of our GCN notices."""
 
     topic: str = Field(pattern=r"^gcn\.notices\.[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+$")
     mission: Text
     instrument: Text
     schema_url: str = Field(alias="schema", pattern=r"^https://")
-    """What the notice names as its schema."""
+    """Address of the schema."""
 
 
 class CircularNames(SourcedConstants):
-    """Our GCN Circulars."""
+    """Constants of our GCN Circulars."""
 
     form: str = Field(pattern=r"^https://")
-    """Address of the form in which a person submits a circular."""
+    """Address of GCN's form for the submission."""
     acknowledgement: Text
     """Last paragraph."""
 
 
 class Why(Constants):
-    """The VOEvent's part of that name."""
+    """Constants of the element ``Why`` of a VOEvent."""
 
     concept: Text
-    """What is seen, in Unified Content Descriptors."""
+    """Concept, as Unified Content Descriptors."""
 
 
 class Names(Constants):
-    """``announcement.toml``."""
+    """Content of ``announcement.toml``."""
 
     stream: Stream
     gcn: GcnNames
@@ -80,60 +80,60 @@ class Names(Constants):
 
 @cache
 def names() -> Names:
-    """Return the names that we publish under."""
+    """Return the identifiers that we publish under."""
     return read_toml(Path(__file__).with_name("announcement.toml"), Names)
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """A result as it is to be told."""
+    """Result to announce."""
 
     report: Report
     position: Position
-    """The one to tell; it has a radius."""
+    """Position to announce, with an error radius."""
     number: int
-    """Counts the announcements of a burst."""
+    """Number among the announcements of the burst."""
     ivorn: str
     supersedes: str | None
-    """Ivorn of our announcement before this one."""
+    """Ivorn of our previous announcement; None for the first one."""
     moment: datetime
-    """When it is made, UTC."""
+    """Time of the announcement, UTC."""
     author: str | None = None
-    """Who decided; None: nobody yet, a draft to decide about."""
+    """Name of the person who decided; None for a draft."""
     comment: str = ""
-    """What they want to say, one line."""
+    """Comment of the Burst Advocate in one line; for a retraction, the reason."""
     desk_url: str | None = None
-    """Where the decision is made and shown; None where the web server's address is not configured."""
+    """Address of the burst on the desk; None if the address of the web server is not configured."""
     action: Action = "announce"
-    """Of a retraction, ``supersedes`` is what it takes back, and ``comment`` why."""
+    """For a retraction, ``supersedes`` is the retracted announcement."""
     event: str | None = None
-    """Name of the event; None while it is not known: then SVOM's id stands for it."""
+    """Name of the event; None if unknown, which gives SVOM's burst id in the texts."""
     byline: tuple[str, ...] = ()
     """Authors of the circular."""
     acknowledgement: str | None = None
-    """Last paragraph of the circular; None: that of ``announcement.toml``."""
+    """Last paragraph of the circular; None for that of ``announcement.toml``."""
     supersedes_circular: int | None = None
-    """Number of the GCN Circular of the announcement before."""
+    """Number of the GCN Circular of the previous announcement; None if unknown."""
 
     @property
     def is_retraction(self) -> bool:
-        """True when it takes the announcement before back."""
+        """True if it retracts the previous announcement."""
         return self.action == "retract"
 
     @property
     def event_name(self) -> str:
-        """The event as texts call it: ``GRB 260511A``, without a name ``sb26051102``."""
+        """Name of the event in the texts: ``GRB 260511A``, or ``sb26051102`` without a name."""
         return self.event or self.report.burst_id
 
     @property
     def observer(self) -> str:
-        """The instrument that the result is from, with its mission: ``SVOM/MXT``."""
+        """Instrument of the result with its mission: ``SVOM/MXT``."""
         mission = names().gcn.mission
         return f"{mission}/{self.instrument}" if self.instrument else mission
 
     @property
     def result(self) -> str:
-        """The result in a few words, as the subject of a circular has it."""
+        """Result in a few words, for the subject of a circular."""
         if self.is_retraction:
             return f"retraction of the {self.observer} result"
         if self.is_non_detection:
@@ -146,61 +146,61 @@ class Announcement:
 
     @property
     def known_source(self) -> SourceMatch | None:
-        """The catalogued source that the position is of, by all that is known; None of another one."""
+        """Catalogued source at the position, if the verdict is a known source; else None."""
         verdict, _ = verdict_about(self.report, self.position)
         known = known_sources(self.report, self.position)
         return known[0] if known and verdict is BurstVerdict.KNOWN_SOURCE else None
 
     @property
     def is_uncatalogued(self) -> bool:
-        """True when a catalogue as deep as MXT was checked, and the position is of none of its sources."""
+        """True if a catalogue as deep as MXT was checked and has no source at the position."""
         return bool(self.deep_catalogues) and self._is_in_no_catalogue
 
     @property
     def is_not_bright(self) -> bool:
-        """True when only catalogues of brighter sources were checked, and none of them is at the position."""
+        """True if only catalogues of brighter sources were checked and have no source at the position."""
         return self._is_in_no_catalogue and not self.deep_catalogues
 
     @property
     def deep_catalogues(self) -> str:
-        """The catalogues as deep as MXT that were checked around the position, by name; empty without any."""
+        """Names of the checked catalogues that are as deep as MXT; empty without one."""
         answers = [answer for answer in self.report.catalogues if answer.is_around(self.position)]
         return ", ".join(sorted({answer.catalogue for answer in answers if is_deep(answer)}))
 
     @property
     def _is_in_no_catalogue(self) -> bool:
-        # Positions that disagree have another verdict, and then the catalogues are not told of.
+        # Positions that disagree have another verdict; the texts then do not mention the catalogues.
         return verdict_about(self.report, self.position)[0] is BurstVerdict.UNCATALOGUED
 
     @property
     def is_best(self) -> bool:
-        """True when the position is the one that the report recommends."""
+        """True if the report recommends this position."""
         best = self.report.best_position
         return best is not None and best.label == self.position.label
 
     @property
     def is_from_photons(self) -> bool:
-        """True when the position is from the VHF photons: only then are their measurements of its source."""
+        """True if the position is from the VHF photons, so that their measurements belong to its source."""
         return self.position.origin is Origin.MXT_VHF
 
     @property
     def is_non_detection(self) -> bool:
-        """True when MXT detected no source, and the position is that of the instrument that triggered."""
+        """True if MXT detected no source and the position is that of the instrument that triggered."""
         return is_non_detection(self.report.localisation) and self.position.origin in BEFORE_MXT
 
     @property
     def limit_words(self) -> str:
-        """The upper limit of MXT in words; empty where there is none or a source was detected."""
+        """Upper limit of MXT as text; empty without one, and with a detection."""
         return upper_limit_text(self.report.localisation) if self.is_non_detection else ""
 
     @property
     def limit_band_kev(self) -> tuple[float, float]:
-        """The energy band of the upper limit of the flux, keV."""
+        """Energy band of the upper limit of the flux, keV."""
         return spectrum_constants().source.flux_band_kev
 
     @property
     def instrument(self) -> str | None:
-        """The instrument that the result is from, as SVOM names it; None where it is not known."""
+        """Instrument of the result, with SVOM's name; None if unknown."""
         origin = self.position.origin
         if self.is_non_detection or origin in (Origin.MXT_VHF, Origin.MXT_ONBOARD, Origin.GP):
             return names().gcn.instrument
@@ -208,33 +208,33 @@ class Announcement:
 
     @property
     def localisation(self) -> Localisation | None:
-        """Significance and exposure of the source; None where the position is not from the photons."""
+        """Localisation of the source; None unless the position is from the photons."""
         return self.report.localisation if self.is_from_photons else None
 
     @property
     def observation(self) -> Localisation | None:
-        """Localisation whose observation gave the result, also a non-detection; None for another position."""
+        """Localisation that gave the result, also a non-detection; None for another position."""
         return self.report.localisation if self.is_from_photons or self.is_non_detection else None
 
     @property
     def photons(self) -> PhotonSummary | None:
-        """The photons that the position is from; None for another position."""
+        """Photons that gave the position; None for another position."""
         return self.report.photons if self.is_from_photons else None
 
     @property
     def fit(self) -> SpectralFit | None:
-        """Spectrum of the position's source; None where there is none that can be trusted."""
+        """Spectrum of the source; None without a reliable fit."""
         fit = self.report.analysis.spectrum if self.is_from_photons and self.report.analysis else None
         return fit if fit and fit.trusted else None
 
     @property
     def observed(self) -> tuple[datetime, datetime] | None:
-        """Begin and end of the good time of the observation that gave the result, UTC."""
+        """Start and end of the GTI of the observation that gave the result, UTC; None if unknown."""
         return self.observation.observed if self.observation else None
 
     @property
     def headline(self) -> str:
-        """The announced result in one line of plain text."""
+        """Announced result in one line of plain text."""
         report, position = self.report, self.position
         about = self.event_name if self.event is None else f"{self.event} ({report.burst_id})"
         line = f"{'TEST: ' * report.is_test}{about}: {self.result}"
@@ -248,13 +248,13 @@ class Announcement:
 
     @property
     def verdict(self) -> str:
-        """The verdict about the position in a word; with the name of a known source."""
+        """Verdict about the position in a word, with the name of a known source."""
         known = known_sources(self.report, self.position)
         return " ".join([str(verdict_about(self.report, self.position)[0]), *(one.source for one in known)])
 
     @property
     def reasons(self) -> list[str]:
-        """Why this position, what else is known about it, and what the Burst Advocate says, in sentences."""
+        """Reasons for the position and the verdict, and the comment, in sentences."""
         _, verdict_reason = verdict_about(self.report, self.position)
         chosen = (
             self.report.best_reason
@@ -265,18 +265,18 @@ class Announcement:
 
     @property
     def stage_words(self) -> str:
-        """A sentence that calls the result preliminary; empty for that of a final report."""
+        """Sentence that calls the result preliminary; empty for a final report."""
         is_final = self.report.status == "final"
         return "" if is_final else "This result is preliminary; the analysis continues."
 
     @property
     def other_sources(self) -> tuple[LocalisedSource, ...]:
-        """Other sources that MXT sees in the field; empty where the position is not from the photons."""
+        """Other sources in the MXT field of view; empty unless the position is from the photons."""
         return tuple(other_sources(self.localisation))
 
     @property
     def other_sources_words(self) -> str:
-        """The other sources in a sentence; empty where there are none."""
+        """Other sources in a sentence; empty without any."""
         found = self.other_sources
         if not found:
             return ""
@@ -309,7 +309,7 @@ def our_ivorn(burst_id: str, number: int, *, is_test: bool) -> str:
 def announceable(report: Report) -> dict[str, Position]:
     """Return the positions that can be announced, by their labels.
 
-    A position needs an error radius. That of the reference GP is ours under another name: left out.
+    A position needs an error radius. That of the reference GP is excluded, since it uses our method.
     """
     is_ours = report.gp.is_reference
     return {
@@ -320,10 +320,10 @@ def announceable(report: Report) -> dict[str, Position]:
 
 
 def recommended(report: Report) -> Position | None:
-    """Return the position that is announced unless another one is chosen; None without any.
+    """Return the position that is announced unless another one is chosen; None without one.
 
-    It is the best one of the report. Where that is the reference GP's, which is never announced, it is our
-    own, else the most precise of the others.
+    It is the best one of the report, except for that of the reference GP, which is never announced. It is
+    then ours, or else the most precise of the others.
     """
     best, known = report.best_position, announceable(report)
     if best is None or best.origin is not Origin.GP or not report.gp.is_reference:
@@ -336,7 +336,7 @@ def recommended(report: Report) -> Position | None:
 
 
 def announceable_first(report: Report) -> tuple[Position, ...]:
-    """Return the positions that can be announced, the recommended one first; empty without such a one."""
+    """Return the positions that can be announced, the recommended one first; empty without one."""
     best = recommended(report)
     if best is None:
         return ()
@@ -344,44 +344,45 @@ def announceable_first(report: Report) -> tuple[Position, ...]:
 
 
 def chosen_position(report: Report, label: str | None) -> Position:
-    """Return the position of a label; None or ``best``: the recommended one.
+    """Return the position with a label; None or ``best`` gives the recommended one.
 
     Raises
     ------
     InvalidInput
-        There is none of this label with an error radius, or none is recommended.
+        No position has this label and an error radius, or none is recommended.
     """
     if label in (None, BEST):
         best = recommended(report)
         if best is None:
-            raise InvalidInput(f"report of {report.run_id}: it has no best position to announce")
+            raise InvalidInput(f"report of {report.run_id}: no position can be announced. Reject the result.")
         return best
     known = announceable(report)
     if label not in known:
         raise InvalidInput(
-            f"position {label!r}: the report of {report.run_id} has {', '.join(known) or 'none to announce'}"
+            f"report of {report.run_id}: position {label!r} cannot be announced; "
+            f"expected one of: {', '.join(known) or 'none'}"
         )
     return known[str(label)]
 
 
 def known_sources(report: Report, position: Position) -> tuple[SourceMatch, ...]:
-    """Return the catalogued sources near a position that are its likelier than not, the likeliest first."""
+    """Return the catalogued sources of a position with a probability above 50 %, the most probable first."""
     near = (one for one in report.associations if one.position == position.label)
     return tuple(one for one in near if one.probability > 0.5)
 
 
 def triggered_by(report: Report) -> str | None:
-    """Return the instrument that found the burst; None where no notice of it is known."""
+    """Return the instrument that triggered on the burst; None without a notice of it."""
     alerts = sorted((report.alert, *report.related), key=lambda alert: alert.event_time)
     return next((alert.instrument for alert in alerts if alert.instrument not in FOLLOW_UP), None)
 
 
 def cited_notices(report: Report) -> tuple[str, ...]:
-    """Return the ivorns of the notices that the report knows, oldest first."""
+    """Return the ivorns of the notices in the report, oldest first."""
     alerts = sorted((report.alert, *report.related), key=lambda alert: alert.published or alert.event_time)
     return tuple(dict.fromkeys(alert.ivorn for alert in alerts))
 
 
 def iso_utc(moment: datetime) -> str:
-    """Write a moment as GCN's notices do: UTC with microseconds and ``Z``."""
+    """Format a time as in GCN notices: UTC with microseconds and ``Z``."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

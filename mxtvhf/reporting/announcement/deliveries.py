@@ -1,4 +1,4 @@
-"""Bringing an announcement to those who wait for it: NATS, a webhook."""
+"""Delivery of an announcement to NATS and to a webhook."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from mxtvhf.reporting.messages.model import AnnouncementMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 
 RECORD = "record"
-"""Folder below a release's with what the release itself needs to know again."""
+"""Folder in that of a release with the records that the release needs after an interruption."""
 
 
 @dataclass(frozen=True)
 class Channels:
-    """Where announcements are told; None: not there."""
+    """Channels of announcements; None if not configured."""
 
     outbox: Path | None = None
-    """Of the messages for NATS."""
+    """Folder of the outbox for NATS."""
     webhook: Path | None = None
     """File with the URL of the webhook."""
 
 
 def deliver(announced: Announcement, folder: Path, channels: Channels) -> tuple[Delivery, ...]:
-    """Tell an announcement on every way, on each of them once; what became of it is kept in the folder.
+    """Deliver an announcement by every channel, once each, and record the results.
 
     Parameters
     ----------
     announced
-        A test is told nowhere.
+        Announcement to deliver; tests are never delivered.
     folder
-        Of the release, with the texts in it.
+        Folder of the release, with the texts.
     channels
-        Where to.
+        Channels to use.
     """
-    off = "a test never leaves" if announced.report.is_test else "not configured"
+    off = "tests are never delivered" if announced.report.is_test else "not configured"
     outbox = None if announced.report.is_test else channels.outbox
     webhook = None if announced.report.is_test else channels.webhook
     return (
@@ -54,16 +54,16 @@ def deliver(announced: Announcement, folder: Path, channels: Channels) -> tuple[
 
 
 def _once(folder: Path, channel: str, send: Callable[[], Delivery]) -> Delivery:
-    """Return what became of a delivery, making it when it was not made yet.
+    """Return the result of a delivery, after making it if there is no record yet.
 
-    Made once more when its record is damaged, NATS gets the same message and the webhook is not called again.
+    After a damaged record, NATS gets the same message again, and the webhook is not called again.
     """
     path = folder / RECORD / f"{channel}.json"
     known = read_or_set_aside(path, Delivery)
     if known is not None:
         return known
     if path.exists():
-        reason = f"{path} cannot be read; it is not sent again"
+        reason = f"{path} cannot be read; not sent again"
         return Delivery.model_validate(
             {"channel": channel, "state": "unknown", "time": datetime.now(UTC), "reason": reason}
         )
@@ -78,10 +78,10 @@ def _off(channel: str, reason: str) -> Delivery:
 
 
 def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
-    """Lay the message for NATS into the outbox.
+    """Queue the message in the outbox for NATS.
 
-    Killed behind it, it is laid in once more: its id and its time are those of the announcement, so that it
-    is the same file while it waits, and a message that NATS knows again when it was sent.
+    If killed after this point, it is queued again. Its id and time are those of the announcement, so that it
+    replaces the queued file, or NATS recognises the duplicate.
     """
     report = announced.report
     message = AnnouncementMessage(
@@ -109,8 +109,8 @@ def _to_nats(announced: Announcement, folder: Path, outbox: Path) -> Delivery:
 
 
 def _to_webhook(folder: Path, url_file: Path) -> Delivery:
-    """Call the webhook, unless an earlier try began to: whether that one arrived, nobody can tell."""
-    begun, attempts = "an earlier try was killed while it sent this; it is not sent again", 1
+    """Call the webhook, unless an earlier attempt began, whose result is unknown."""
+    begun, attempts = "an earlier attempt was interrupted while sending; not sent again", 1
     try:
         url = webhook_url(url_file)
         if write_once(folder / RECORD / "webhook.begun", b""):

@@ -1,4 +1,4 @@
-"""All texts of an announcement, as files."""
+"""Files with all texts of an announcement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = {
 
 
 def texts(announced: Announcement) -> dict[str, bytes]:
-    """Write all texts; the same announcement gives the same bytes."""
+    """Return all texts; the same announcement gives the same bytes."""
     return {
         "voevent": voevent(announced),
         "gcn_notice": gcn_notice(announced),
@@ -31,7 +31,7 @@ def texts(announced: Announcement) -> dict[str, bytes]:
 
 
 def write_texts(announced: Announcement, folder: Path) -> dict[str, Product]:
-    """Write all texts into a folder, each complete or not at all; paths are relative to it."""
+    """Write all texts into a folder, each atomically; the returned paths are relative to it."""
     products = {}
     for name, content in texts(announced).items():
         write_atomically(folder / FILES[name], content)

@@ -1,4 +1,4 @@
-"""Our notice in GCN's unified schema (https://github.com/nasa-gcn/gcn-schema, version 7.2.3, ``core``)."""
+"""The notice in GCN's unified schema (https://github.com/nasa-gcn/gcn-schema, version 7.2.3, ``core``)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mxtvhf.reporting.announcement.content import (
 )
 
 SIGMAS_OF_LIMIT = 1.28
-"""Of a normal distribution 90 % are below so many standard deviations."""
+"""Standard deviations below which 90 % of a normal distribution lie."""
 
 
 def gcn_notice(announced: Announcement) -> bytes:
-    """Write an announcement as JSON of GCN's core schema.
+    """Return an announcement as JSON in GCN's core schema.
 
-    Angles are ICRS degrees, ``ra_dec_error`` is the radius of the 90 % circle with the systematic error,
-    times are UTC. A retraction says what it takes back, and why. Topic and schema would be those of
-    ``announcement.toml``: MXT-VHF itself sends nothing to GCN.
+    Angles are ICRS degrees, ``ra_dec_error`` is R90 including the systematic error, times are UTC. A
+    retraction names the retracted announcement and the reason. MXT-VHF itself sends nothing to GCN; topic and
+    schema are in ``announcement.toml``.
     """
     sentences = [f"{announced.headline}.", announced.comment]
     fields = {"$schema": names().gcn.schema_url, **_alert(announced), **_event(announced)}
@@ -62,7 +62,7 @@ def _event(announced: Announcement) -> dict[str, Any]:
         "event_name": announced.event,
         "id": [report.burst_id],
         "trigger_time": iso_utc(trigger) if trigger else None,
-        # A known source is no burst, and the trigger of something retracted may be anything.
+        # A known source is not a burst, and the type of a retracted trigger is unknown.
         "ref_type": None if announced.known_source or announced.is_retraction else "GRB",
         "ref_instrument": f"SVOM-{found_by}" if found_by else "SVOM",
         "ref_ID": report.burst_id,
@@ -71,7 +71,7 @@ def _event(announced: Announcement) -> dict[str, Any]:
 
 
 def _references(announced: Announcement) -> dict[str, str | int]:
-    """Name the notices that it is about, and what it takes back or supersedes."""
+    """Return the cited notices, and the superseded or retracted announcement."""
     notices = enumerate(cited_notices(announced.report), 1)
     found: dict[str, str | int] = {f"ivorn {number}": ivorn for number, ivorn in notices}
     how = "retracts" if announced.is_retraction else "supersedes"
@@ -96,7 +96,7 @@ def _observation(announced: Announcement) -> dict[str, Any]:
 
 
 def _localisation(announced: Announcement) -> dict[str, Any]:
-    # A position of MXT that there is none of would be taken for one.
+    # Readers would mistake the ECLAIRs position for one of MXT.
     if announced.is_non_detection:
         return {}
     ra, dec = announced.position.degrees
@@ -110,7 +110,7 @@ def _localisation(announced: Announcement) -> dict[str, Any]:
 
 
 def _statistics(announced: Announcement) -> dict[str, Any]:
-    """Give significance and rate of the source, and whether a catalogue knows it."""
+    """Return significance and rate of the source, and its classification if it is catalogued."""
     found, analysis, known = announced.localisation, announced.report.analysis, announced.known_source
     fields: dict[str, Any] = {}
     if found is not None and found.detected:
@@ -131,12 +131,12 @@ def _statistics(announced: Announcement) -> dict[str, Any]:
 
 
 def _exposure(found: Localisation) -> float | None:
-    """Return the exposure to a tenth of a second; None where it is not known."""
+    """Return the exposure rounded to 0.1 s; None if unknown."""
     return None if found.exposure_s is None else round(found.exposure_s, 1)
 
 
 def _flux(announced: Announcement) -> dict[str, Any]:
-    """Give the mean flux over the exposure, when its fit can be trusted, or the upper limit."""
+    """Return the mean flux from a reliable fit, or the upper limit."""
     found, fit = announced.report.localisation, announced.fit
     if announced.is_non_detection and found is not None and found.upper_limit_flux is not None:
         return {

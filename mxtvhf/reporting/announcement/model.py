@@ -1,4 +1,4 @@
-"""The decision of the Burst Advocate, what was released by it, and what became of it at GCN."""
+"""Records of the decision, of the released announcement, and of its GCN Circular."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
 
 DECISION, RELEASE, REFUSAL = "decision.json", "release.json", "refused.txt"
-"""Files of a release's folder: what was decided, what was released, why it was not."""
+"""Files in the folder of a release: decision, release, reason of a refusal."""
 SUBMISSION, EVENT = "submission.json", "event.json"
-"""The number of the GCN Circular, in a release's folder; the name of the event, in the burst's."""
+"""Files with the number of the GCN Circular (folder of the release) and the event name (of the burst)."""
 DRAFTS = "drafts"
-"""Folder of a run's products with the texts that would be told."""
+"""Folder of a run's products with the drafts of the texts."""
 
 
 LONGEST_COMMENT = 2000
-"""Characters of a comment and of a reason."""
+"""Maximum number of characters of a comment or a reason."""
 
 Action = Literal["announce", "correct", "retract"]
-"""``correct``: announce another result in place of the one that is out; ``retract``: take it back."""
+"""``correct``: announce another result instead; ``retract``: retract the announcement."""
 
 EventName = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Z][A-Za-z0-9]{1,9} ?[A-Za-z0-9.+-]{1,30}$")
@@ -36,102 +36,102 @@ CircularNumber = Annotated[int, Field(ge=1, le=9_999_999)]
 
 
 class Decision(KeptModel):
-    """What the Burst Advocate decided about the report of a run."""
+    """Decision of the Burst Advocate about the report of a run."""
 
     run_id: str
-    """Run of the report; of a retraction the run that was announced."""
+    """Run of the report; for a retraction, the announced run."""
     burst_id: BurstId
     choice: Literal["approve", "reject"]
     action: Action = "announce"
     position: str | None = None
-    """Label of the position to announce; None: the report's best one."""
+    """Label of the position to announce; None for the recommended one."""
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
-    """Published with it; of a correction and of a retraction its reason."""
+    """Comment to publish; the reason of a correction or retraction."""
     report_status: ReportStatus = "final"
-    """Which report of the run was read; version 0.2.0 asked only about the final one."""
+    """Report that the decision is about; always ``final`` in version 0.2.0."""
     report_sha256: str | None = None
-    """Of the file of that report; None in decisions of version 0.2.0."""
+    """SHA-256 of the file of this report; None in decisions of version 0.2.0."""
     decided_by: str
-    """Who, as Airflow knows them."""
+    """Login name."""
     decided_at: AwareDatetime
 
 
 class Reservation(KeptModel):
-    """What an announcement will be: written before anything is made of it, never changed."""
+    """Number and identity of an announcement, written before its texts and never changed."""
 
     run_id: str
     number: int = Field(ge=1)
     ivorn: str
     action: Action = "announce"
     supersedes: str | None
-    """Ivorn of the announcement before, which a retraction takes back; of a test, that of the test before."""
+    """Ivorn of the previous announcement (of a test, of the previous test); None for the first one."""
     supersedes_circular: CircularNumber | None = None
-    """Number of that announcement's GCN Circular, as far as it was known."""
+    """Number of the GCN Circular of that announcement; None if unknown."""
     is_test: bool
     report_written: AwareDatetime
-    """Which of two reports is the newer one."""
+    """Time of the report, UTC, which shows the newer of two reports."""
     moment: AwareDatetime
-    """When it was decided to release it."""
+    """Time when the release began, UTC."""
     event: str | None = None
-    """Name of the event as it was known."""
+    """Name of the event; None if it was unknown."""
     byline: tuple[str, ...] = ()
-    """Authors of the circular, as printed; empty in records of versions before this field."""
+    """Authors of the circular, as printed; empty in records older than this field."""
     acknowledgement: str | None = None
-    """Last paragraph of the circular; None: that of ``announcement.toml``."""
+    """Last paragraph of the circular; None for that of ``announcement.toml``."""
 
 
 class Delivery(KeptModel):
-    """What became of an announcement on one way out."""
+    """Delivery of an announcement by one channel."""
 
     channel: Literal["nats", "webhook"]
     state: Literal["sent", "refused", "unknown", "off"]
-    """``unknown``: the sender was killed in the middle, it may have arrived and is not sent again; ``off``:
-    not configured, or not meant to leave (a test)."""
+    """``unknown``: sending was interrupted, so it may have arrived and is not repeated; ``off``: not
+    configured, or a test."""
     time: AwareDatetime
     reason: str | None = None
     attempts: int = Field(default=1, ge=0)
-    """How often it was tried."""
+    """Number of attempts."""
 
 
 class Release(KeptModel):
-    """An announcement as archived, never changed."""
+    """Archived announcement, never changed."""
 
     decision: Decision
     number: int = Field(ge=1)
-    """Counts the announcements of a burst, its tests apart; each supersedes the one before."""
+    """Number among the announcements of a burst, or of its tests; each supersedes the previous one."""
     ivorn: str
-    """Of our VOEvent."""
+    """Ivorn of our VOEvent."""
     supersedes: str | None = None
-    """Ivorn of the announcement before."""
+    """Ivorn of the previous announcement; None for the first one."""
     is_test: bool
     position: Position
     released: AwareDatetime
     products: dict[str, Product]
-    """``voevent``, ``gcn_notice``, ``circular``, ``message``: paths relative to the release's folder."""
+    """``voevent``, ``gcn_notice``, ``circular``, ``message``: paths relative to the folder of the release."""
     deliveries: tuple[Delivery, ...] = ()
 
     @property
     def is_retraction(self) -> bool:
-        """True when it takes the announcement before it back."""
+        """True if it retracts the previous announcement."""
         return self.decision.action == "retract"
 
     @property
     def is_sent(self) -> bool:
-        """True when at least one channel took the announcement."""
+        """True if at least one channel accepted the announcement."""
         return any(delivery.state == "sent" for delivery in self.deliveries)
 
 
 class SubmittedCircular(KeptModel):
-    """The GCN Circular of an announcement, as the person who submitted it recorded it."""
+    """GCN Circular of an announcement, as recorded by the person who submitted it."""
 
     circular: CircularNumber
     recorded_by: str
-    """Who, as Airflow knows them."""
+    """Login name."""
     recorded_at: AwareDatetime
 
 
 class NamedEvent(KeptModel):
-    """The name of a burst's event, as a person typed it."""
+    """Name of the event of a burst, as typed by a person or given by a GCN Circular."""
 
     name: EventName
     recorded_by: str

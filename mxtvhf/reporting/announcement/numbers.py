@@ -1,4 +1,4 @@
-"""Numbers with errors as circulars print them: ``(1.2 +- 0.3) x 10^-10 erg/cm^2/s``, ``1.3 (+0.4/-0.5)``."""
+"""Format numbers with errors as in circulars: ``(1.2 +- 0.3) x 10^-10 erg/cm^2/s``, ``1.3 (+0.4/-0.5)``."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from mxtvhf.analysis.model import Measurement
 from mxtvhf.models.rounding import decimals
 
 ONE_DIGIT_FROM = 3.55
-"""Leading digits of an error from which one digit of it is kept, below it two (Particle Data Group)."""
+"""Leading digits of an error from which it has one digit; below, two (Particle Data Group)."""
 PLAIN_POWERS = range(-2, 4)
-"""Powers of ten of numbers that are written without one."""
+"""Powers of ten of numbers that are printed without an exponent."""
 SIGMAS_90 = 1.645
-"""Half the width of the 90 % interval of a normal distribution, standard deviations."""
+"""Half width of the 90 % interval of a normal distribution, standard deviations."""
 
 
 def interval_text(measured: Measurement, unit: str = "") -> str:
-    """Write a number with its interval.
+    """Format a number with its interval.
 
     Parameters
     ----------
     measured
-        Both errors, or none of them: then the number has two digits.
+        Number with both errors, or without errors, which gives two digits.
     unit
-        Added behind it.
+        Unit to append.
 
     Returns
     -------
     str
-        Equal errors after ``+-``, others as ``(+0.4/-0.5)``.
+        Equal errors as ``+- 0.4``, others as ``(+0.4/-0.5)``.
     """
     power = floor(log10(abs(measured.value))) if measured.value else 0
     power = 0 if power in PLAIN_POWERS else power
@@ -49,14 +49,14 @@ def interval_text(measured: Measurement, unit: str = "") -> str:
 
 
 def quantity_text(value: float, unit: str, digits: int = 2) -> str:
-    """Write a number without an error: ``4.2 x 10^-12 erg/cm^2/s``."""
+    """Format a number without an error: ``4.2 x 10^-12 erg/cm^2/s``."""
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
     factor = "" if int(power) == 0 else f" x 10^{int(power)}"
     return f"{mantissa}{factor} {unit}"
 
 
 def at_90(measured: Measurement) -> Measurement:
-    """Return a number of normal errors with its 90 % interval instead of that of 68 %."""
+    """Return a number with 90 % errors instead of 68 % ones, for normal errors."""
     low, high = measured.error_low, measured.error_high
     return Measurement(
         value=measured.value,
@@ -66,6 +66,6 @@ def at_90(measured: Measurement) -> Measurement:
 
 
 def _decimals(error: float) -> int:
-    """Return the decimal places of a number by its error: two digits of a small one, one of another."""
+    """Return the decimal places of a number with an error: one or two digits of the error."""
     leading = error / 10.0 ** floor(log10(error))
     return decimals(error) - (ONE_DIGIT_FROM <= leading < 9.5)

@@ -1,7 +1,7 @@
-"""What the Burst Advocate is asked, and how their answer is understood.
+"""The question to the Burst Advocate, and the interpretation of the answer.
 
-The question is put with the preliminary report and may be answered at once. An answer is about the report
-that was read, named by the digest of its file: it counts if that was the newest report of the run then.
+The question is asked with the preliminary report and can be answered at once. An answer contains the SHA-256
+of the report that it is about; it is accepted if this was the newest report of the run.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from mxtvhf.settings import AnnouncementTexts
 
 
 class OutdatedAnswer(Retriable):
-    """An answer about a report that was not the newest one of its run: the question must be put again."""
+    """The answer is about an outdated report, so the question must be asked again."""
 
 
 PRELIMINARY = (
-    "**Preliminary**, without the analysis of GP. This form takes an answer until the final report is there; "
-    "from then on decide on the desk."
+    "**Preliminary**, without the analysis of GP. This form accepts an answer until the final report exists; "
+    "then use the desk."
 )
 
 
 @dataclass(frozen=True)
 class Question:
-    """What the Burst Advocate sees."""
+    """Question as the Burst Advocate sees it."""
 
     subject: str
     body: str
     """Markdown."""
     positions: tuple[str, ...]
-    """What can be chosen, ``best`` first."""
+    """Positions to choose from, ``best`` first."""
 
 
 def write_question(
@@ -61,14 +61,14 @@ def write_question(
     page: str | None,
     texts: AnnouncementTexts | None = None,
 ) -> Question:
-    """Write the drafts of an announcement, and ask about it.
+    """Write the drafts of an announcement, and return the question about it.
 
     Parameters
     ----------
     report, out, releases, desk_url
-        As for `write_drafts`.
+        As in `write_drafts`.
     page
-        Web address of the product folder.
+        Address of the product folder; None if unknown.
     texts
         Authors and acknowledgement of the circular.
     """
@@ -83,10 +83,10 @@ def write_question(
         PRELIMINARY if report.status == "preliminary" else "",
         f"**Verdict**: {verdict_line(report, recommended(report))}.",
         "\n".join(f"- {sentence}" for sentence in _reasons(report)),
-        *(f"**The announcement cannot be released yet**: {error}" for error in damaged),
+        *(f"**The announcement cannot be released**: {error}" for error in damaged),
         *_table(report),
         " · ".join(f"[{name}]({url})" for name, url in links.items()),
-        # Airflow's form keeps the line breaks only of code in a named language.
+        # Airflow's form keeps line breaks only in code blocks with a language.
         f"```text\n{circular}```",
     ]
     return Question(
@@ -104,25 +104,25 @@ def write_drafts(
     desk_url: str | None,
     texts: AnnouncementTexts | None = None,
 ) -> dict[str, Product]:
-    """Write the texts that would be announced of a report.
+    """Write the drafts of all texts about a report.
 
     Parameters
     ----------
     report
-        What is to be decided about.
+        Report of the decision.
     out
-        The run's product folder; the drafts go to ``drafts`` beside the report.
+        Product folder of the run; the drafts go to ``drafts`` next to the report.
     releases
-        The archive of what was announced: tells the number that the announcement would get.
+        Folder of all releases, which gives the number of the announcement.
     desk_url
-        Address of the burst on the desk.
+        Address of the burst on the desk; None if unknown.
     texts
         Authors and acknowledgement of the circular.
 
     Returns
     -------
     dict
-        Name of the text -> its file, relative to that folder.
+        Name of the text -> file relative to that folder.
 
     Raises
     ------
@@ -145,25 +145,25 @@ def decision_of(
     decided_by: str,
     decided_at: datetime,
 ) -> Decision:
-    """Understand an answer.
+    """Return the decision of an answer.
 
     Parameters
     ----------
     report, digest
-        What was decided about, and the SHA-256 of its file.
+        Report of the decision, and the SHA-256 of its file.
     options, answers
-        The chosen options and the fields of the form.
+        Chosen options, and fields of the form.
     decided_by, decided_at
-        Who answered, and when.
+        Login name, and time of the answer, UTC.
 
     Raises
     ------
     InvalidInput
-        It is neither an approval nor a rejection, or what it says of the position cannot be understood.
+        It is neither an approval nor a rejection, or its position cannot be announced.
     """
     label = answers.get("position") or BEST
     if list(options) not in ([APPROVE], [REJECT]):
-        raise InvalidInput(f"{report.run_id}: the answer {list(options)} is neither {APPROVE} nor {REJECT}")
+        raise InvalidInput(f"{report.run_id}: invalid answer {list(options)}; expected {APPROVE} or {REJECT}")
     approved = options[0] == APPROVE
     if approved:
         chosen_position(report, label)
@@ -182,21 +182,16 @@ def decision_of(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{report.run_id}: the answer's {where}: {first['msg']}") from None
+        raise InvalidInput(f"{report.run_id}: invalid {where} in the answer: {first['msg']}") from None
 
 
 def read_report(products: Path, burst_id: str, run_id: str) -> tuple[Report, str]:
-    """Read the newest report of a run, the final one or before it the preliminary one.
-
-    Returns
-    -------
-    report, digest
-        With the SHA-256 of its file.
+    """Return the newest report of a run, with the SHA-256 of its file.
 
     Raises
     ------
     InvalidInput
-        There is none, it is damaged, or it was written by a later version of this software.
+        The report is missing, damaged, or from a later version of this software.
     """
     folder = product_folder(products, burst_id, run_id)
     final = folder / FINAL_REPORT
@@ -206,23 +201,23 @@ def read_report(products: Path, burst_id: str, run_id: str) -> tuple[Report, str
 def answered_report(
     products: Path, burst_id: str, run_id: str, *, digest: str | None, answered: datetime
 ) -> tuple[Report, str]:
-    """Read the report that an answer is about, as `read_report`.
+    """Return the report that an answer is about, as in `read_report`.
 
     Parameters
     ----------
     products, burst_id, run_id
-        Where the run's reports are.
+        Product folder, burst and run.
     digest
-        SHA-256 of the report that was read.
+        SHA-256 of the report in the answer.
     answered
-        The moment of the answer.
+        Time of the answer, UTC.
 
     Raises
     ------
     OutdatedAnswer
-        Another report was the newest one then.
+        The answer is about another report than the newest one.
     InvalidInput
-        As `read_report`.
+        As in `read_report`.
     """
     newest, newest_digest = read_report(products, burst_id, run_id)
     if digest == newest_digest:
@@ -230,35 +225,35 @@ def answered_report(
     folder = product_folder(products, burst_id, run_id)
     if newest.status == "final" and (folder / PRELIMINARY_REPORT).exists():
         earlier, earlier_digest = report_at(folder / PRELIMINARY_REPORT)
-        # The answer and the final report came at the same time: the answer counts if it was first.
+        # If answer and final report came at the same time, an earlier answer is accepted.
         if digest == earlier_digest and answered < _changed(folder / FINAL_REPORT):
             return earlier, earlier_digest
     raise OutdatedAnswer(
-        f"{run_id}: the answer is not about the newest report, the {newest.status} one; it is asked again"
+        f"{run_id}: the answer is not about the newest ({newest.status}) report; the question is asked again"
     )
 
 
 def decided_report(products: Path, burst_id: str, run_id: str, digest: str | None) -> Report:
-    """Read the report that was decided about.
+    """Return the report of a decision.
 
     Raises
     ------
     InvalidInput
-        No report of the run has this digest any more, or it cannot be read.
+        No report of the run has this SHA-256 any more, or it cannot be read.
     """
     folder = product_folder(products, burst_id, run_id)
     for path in (folder / FINAL_REPORT, folder / PRELIMINARY_REPORT):
         if path.exists() and sha256_of(path.read_bytes()) == digest:
             return report_at(path)[0]
-    raise InvalidInput(f"{run_id}: the report was changed since it was decided about: ask again")
+    raise InvalidInput(f"{run_id}: the report has changed since the decision; ask again")
 
 
 def report_at(path: Path) -> tuple[Report, str]:
-    """Read a report from its file, as `read_report`."""
+    """Return the report in a file, as in `read_report`."""
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise InvalidInput(f"{path}: no report to decide about: {error.strerror}") from None
+        raise InvalidInput(f"{path}: the report cannot be read: {error.strerror}") from None
     return parse_kept(raw, Report, name=str(path)), sha256_of(raw)
 
 

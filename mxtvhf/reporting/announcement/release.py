@@ -1,24 +1,24 @@
-"""The release of an announcement: archived, delivered, and never twice.
+"""The release of an announcement: it is archived and delivered, once only.
 
 ::
 
-    releases/<burst>/.lock               one release of a burst at a time
-    releases/<burst>/<run>/              of a correction or retraction <burst>__announcement_<number>/
-        decision.json                    what the Burst Advocate decided
-        refused.txt                      why an approved result was not released
-        record/decision-<time>.json      an earlier decision, of which nothing came
-        record/report.json               the report that was decided about
-        record/claim.json                number and ivorn: from here on the release goes on, whoever dies
+    releases/<burst>/.lock               lock: one release of a burst at a time
+    releases/<burst>/<run>/              for a correction or retraction: <burst>__announcement_<number>/
+        decision.json                    decision of the Burst Advocate
+        refused.txt                      reason why an approved result was not released
+        record/decision-<time>.json      earlier decision that was not carried out
+        record/report.json               report of the decision
+        record/claim.json                reservation: number and ivorn; from here on a release is completed
         voevent.xml, gcn_notice.json, circular.txt, message.txt
-        record/nats.json, webhook.json   what became of each delivery
-        record/webhook.begun             written before the webhook is called: it is never called again
-        release.json                     the end of it
+        record/nats.json, webhook.json   result of each delivery
+        record/webhook.begun             written before the webhook is called, so that it is called once only
+        release.json                     complete release
 
-Each file is complete or not there, and synced to the disk. A release that was killed goes on where it stopped
-when it is called again with the same decision; its texts come out the same, byte for byte.
+Each file is written atomically and synced to disk. If a release is interrupted, the next call with the same
+decision continues it, and its texts have the same bytes.
 
-A damaged record is never made anew where that could release an announcement twice: the release is refused
-until the record is restored. A damaged claim is read from the release that came of it.
+A damaged record is never replaced if that could release an announcement twice: the release is refused until
+the record is restored. A damaged reservation is restored from the complete release.
 """
 
 from __future__ import annotations
@@ -55,22 +55,22 @@ def release(
     desk_url: str | None = None,
     texts: AnnouncementTexts | None = None,
 ) -> Release:
-    """Archive a decision and, when it approves, release the announcement once.
+    """Archive a decision and, if it is an approval, release the announcement once.
 
     Parameters
     ----------
     report
-        What was decided about.
+        Report of the decision.
     decision
-        Of this report's run.
+        Decision about the run of this report.
     releases
-        The archive of what was announced, ``Settings.releases``.
+        Folder of all releases, ``Settings.releases``.
     channels
-        Where to tell it. A test is told nowhere.
+        Channels of the delivery; tests are never delivered.
     now
-        The moment of a release that begins now, UTC.
+        Time of a release that starts now, UTC.
     retracted_by
-        Ivorn of the notice that took the burst back meanwhile.
+        Ivorn of SVOM's retraction of the burst; None without one.
     desk_url
         As in `Announcement`.
     texts
@@ -79,11 +79,11 @@ def release(
     Raises
     ------
     NothingToDo
-        It was rejected.
+        The result was rejected.
     InvalidInput
-        It cannot be released: of a replay, retracted, older than what was released, the chosen position is
-        none of the report's; or this run was released by another decision. The decision is archived. Or a
-        record of an earlier release is damaged.
+        The result cannot be released: it is a replay, retracted or older than a released one, or the report
+        has no such position. Or this run was released by another decision, or a record of an earlier release
+        is damaged. The decision is archived.
     """
     folder = releases / report.burst_id / safe_name(report.run_id)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,8 @@ def release(
         kept = read_kept(folder / DECISION, Decision)
         if kept != decision:
             raise InvalidInput(
-                f"{report.run_id}: already released as {reservation.ivorn} by decision of {kept.decided_by}"
+                f"{report.run_id}: already released as {reservation.ivorn} by {kept.decided_by}; "
+                "reload the desk"
             )
         return carry_out(folder, reservation, decision, channels, desk_url)
 
@@ -105,7 +106,7 @@ def release(
 def carry_out(
     folder: Path, reservation: Reservation, decision: Decision, channels: Channels, desk_url: str | None
 ) -> Release:
-    """Go on with a reserved release from wherever it stopped; return it when it is complete already."""
+    """Complete a reserved release, and return it."""
     complete = _read(folder / RELEASE, Release)
     if complete is not None:
         return complete
@@ -128,12 +129,12 @@ def carry_out(
 
 
 def announcement_at(folder: Path) -> Announcement:
-    """Return a released announcement, with the name of its event as it is known now.
+    """Return a released announcement, with the current name of its event.
 
     Raises
     ------
     InvalidInput, OSError
-        A record of it is damaged or missing.
+        A record of the release is damaged or missing.
     """
     reservation = _reservation(folder)
     if reservation is None:
@@ -147,7 +148,7 @@ def announcement_at(folder: Path) -> Announcement:
 def announcement_of(
     report: Report, reservation: Reservation, decision: Decision | None = None, *, desk_url: str | None = None
 ) -> Announcement:
-    """Return what a decision wants to be told; without one, the draft of the report's best position."""
+    """Return the announcement of a decision; without one, the draft for the recommended position."""
     return Announcement(
         report=report,
         position=chosen_position(report, decision.position if decision else None),
@@ -167,7 +168,7 @@ def announcement_of(
 
 
 def keep_decision(folder: Path, decision: Decision) -> None:
-    """Archive a decision; an earlier, different one of which nothing came is kept beside it."""
+    """Archive a decision; an earlier one that was not carried out is kept in the record."""
     path = folder / DECISION
     earlier = read_or_set_aside(path, Decision)
     if earlier is not None and earlier != decision:
@@ -186,13 +187,15 @@ def _new_reservation(
     retracted_by: str | None,
     texts: AnnouncementTexts | None,
 ) -> Reservation:
-    """Claim the next number of the burst for this run, when it may be released."""
+    """Reserve the next number of the burst for this run, if it may be released."""
     if decision.choice == "reject":
-        raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}: nothing is announced")
+        raise NothingToDo(f"{report.run_id}: rejected by {decision.decided_by}; nothing is announced")
     before, damaged = reservations(folder.parent, is_test=report.is_test)
     try:
         if damaged:
-            raise InvalidInput(f"{report.run_id}: which numbers are taken is unknown: {damaged[0]}")
+            raise InvalidInput(
+                f"{report.run_id}: a record of an earlier announcement is damaged, restore it: {damaged[0]}"
+            )
         chosen_position(report, decision.position)
         check_releasable(report, before, retracted_by)
     except InvalidInput as error:
@@ -206,7 +209,7 @@ def _new_reservation(
 
 
 def reserve(folder: Path, report: Report, reservation: Reservation) -> None:
-    """Write down what an announcement will be: from here on it goes on, whoever dies."""
+    """Write the reservation of an announcement; from here on its release is completed."""
     write_atomically(folder / REPORT, report.to_json())
     write_once(folder / RESERVATION, record_content(reservation))
 
@@ -220,20 +223,20 @@ def next_reservation(
     burst_folder: Path | None = None,
     texts: AnnouncementTexts | None = None,
 ) -> Reservation:
-    """Return the reservation that follows others.
+    """Return the next reservation.
 
     Parameters
     ----------
     report
-        What is announced.
+        Report to announce.
     before
-        Reservations of the burst so far, in the order of their numbers.
+        Previous reservations of the burst, in the order of their numbers.
     moment
-        Of the announcement, UTC.
+        Time of the announcement, UTC.
     decision
-        What was decided; None: a draft of an announcement.
+        Decision to carry out; None for a draft.
     burst_folder
-        Of the burst's releases, with the name of its event and the numbers of its circulars.
+        Folder of the releases of the burst, with the name of the event and the numbers of the circulars.
     texts
         Authors and acknowledgement of the circular.
     """
@@ -255,39 +258,42 @@ def next_reservation(
 
 
 def _circular_number(burst_folder: Path, reservation: Reservation) -> int | None:
-    """Return the number of an announcement's circular; None where nobody has recorded one."""
+    """Return the number of the circular of an announcement; None if none is recorded."""
     found = submission_of(folder_of(burst_folder, reservation))
     return found.circular if found else None
 
 
 def folder_of(burst_folder: Path, reservation: Reservation) -> Path:
-    """Return the folder of a release: a run has one, a correction or retraction has its own."""
+    """Return the folder of a release: that of the run, or an own one for a correction or retraction."""
     if reservation.action == "announce":
         return burst_folder / safe_name(reservation.run_id)
     return burst_folder / safe_name(f"{burst_folder.name}__announcement_{reservation.number}")
 
 
 def check_releasable(report: Report, before: Sequence[Reservation], retracted_by: str | None) -> None:
-    """Tell whether a result may be released after others.
+    """Check that a result may be released.
 
     Raises
     ------
     InvalidInput
-        It is of a replay or of a retracted burst, or a newer one was released.
+        It is a replay, the burst is retracted, or a newer result was released.
     """
     if report.is_replay:
-        raise InvalidInput(f"{report.run_id}: an archived alert was sent again: no burst of now to announce")
+        raise InvalidInput(f"{report.run_id}: a replay of an archived alert is never announced")
     if retracted_by or report.is_retracted:
-        raise InvalidInput(f"{report.run_id}: the burst was retracted ({retracted_by or 'says the report'})")
+        raise InvalidInput(
+            f"{report.run_id}: the burst was retracted ({retracted_by or 'see the report'}); "
+            "nothing is announced"
+        )
     if newer := [reservation for reservation in before if reservation.report_written > report.written]:
         raise InvalidInput(
-            f"{report.run_id}: {newer[-1].run_id}, which is newer, was released as {newer[-1].ivorn}; "
-            "an older result does not supersede it"
+            f"{report.run_id}: the newer result {newer[-1].run_id} was released as {newer[-1].ivorn}; "
+            "an older result cannot supersede it"
         )
 
 
 def reservations(burst_folder: Path, *, is_test: bool) -> tuple[list[Reservation], list[InvalidInput]]:
-    """Return the claims of a burst, or of its tests, in the order of their numbers, and what is damaged."""
+    """Return the reservations of a burst, or of its tests, by number, and the errors of damaged ones."""
     found, damaged = [], []
     for path in burst_folder.glob(f"*/{RESERVATION}"):
         try:
@@ -301,7 +307,7 @@ def reservations(burst_folder: Path, *, is_test: bool) -> tuple[list[Reservation
 
 
 def _reservation(folder: Path) -> Reservation | None:
-    """Read the claim of a run; a damaged one is taken from the release that came of it."""
+    """Read the reservation of a run; a damaged one is restored from the complete release."""
     try:
         return _read(folder / RESERVATION, Reservation)
     except InvalidInput as error:
@@ -324,7 +330,7 @@ def _reservation(folder: Path) -> Reservation | None:
 
 @contextmanager
 def burst_alone(folder: Path) -> Iterator[None]:
-    """Hold the releases of a burst alone; the lock of a process that dies is released."""
+    """Hold the lock of the releases of a burst; it is released if the process dies."""
     with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

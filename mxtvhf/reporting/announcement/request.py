@@ -1,4 +1,4 @@
-"""Whether and about what the Burst Advocate is asked; imported wherever the DAG is read."""
+"""Request of a decision; a light module, since every parse of the DAG imports it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
 
 APPROVE, REJECT = "Approve", "Reject"
-"""The two answers."""
+"""Options of the answer."""
 
 
 class DecisionRequest(Model):
-    """``dag_run.conf`` of ``mxt_vhf_decision``: which run's report is to be decided about."""
+    """``dag_run.conf`` of ``mxt_vhf_decision``, whose run id is that of the run with the report."""
 
     burst_id: BurstId = Field(description="SVOM burst id; the run id is that of the run of mxt_vhf")
     answer_within_s: float | None = Field(
-        default=None, gt=0.0, description="Seconds to wait for an answer; empty: as the installation is set"
+        default=None, gt=0.0, description="Seconds to wait for an answer; empty for the default"
     )
 
 
 def is_askable(report: ReportSummary | None) -> bool:
-    """Tell whether there is a report, and anything in it to ask about."""
+    """Return True if there is a report that needs a decision."""
     try:
         if report is not None:
             check_askable(report)
@@ -33,16 +33,16 @@ def is_askable(report: ReportSummary | None) -> bool:
 
 
 def check_askable(report: ReportSummary) -> None:
-    """Tell whether there is anything to ask about a report.
+    """Check that a report needs a decision.
 
     Raises
     ------
     NothingToDo
-        A replay, a retracted burst, or no position.
+        It is a replay, the burst is retracted, or there is no position.
     """
     if report.is_replay:
         raise NothingToDo(f"{report.run_id}: a replay is not announced")
     if report.is_retracted:
-        raise NothingToDo(f"{report.run_id}: the burst was retracted, its result is not announced")
+        raise NothingToDo(f"{report.run_id}: the burst was retracted; its result is not announced")
     if report.best_position is None:
         raise NothingToDo(f"{report.run_id}: no position to announce")

@@ -1,10 +1,10 @@
-"""What people record about an announcement: the number of its GCN Circular, and the name of the event.
+"""Records about an announcement that people type: number of the GCN Circular, name of the event.
 
 ::
 
     releases/<burst>/event.json                            name of the event
     releases/<burst>/<release>/submission.json             number of the GCN Circular
-    releases/<burst>/.../record/<either>-<time>.json       what stood there before it was corrected
+    releases/<burst>/.../record/<either>-<time>.json       earlier record that was corrected
 """
 
 from __future__ import annotations
@@ -31,57 +31,57 @@ from mxtvhf.reporting.messages.outbox import Outbox
 
 
 def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> SubmittedCircular:
-    """Record the number of the circular that a person submitted about a release; an earlier one is kept.
+    """Record the number of the submitted circular of a release; an earlier number is kept.
 
     Parameters
     ----------
     folder
-        Of the release.
+        Folder of the release.
     circular
-        Number that GCN gave it.
+        Number of the GCN Circular.
     by, at
-        Who records it, and when, UTC.
+        Login name, and time of the record, UTC.
 
     Raises
     ------
     InvalidInput
-        Nothing was released there, it is a test, or this is no number of a circular.
+        Nothing was released, it is a test, or the number is invalid.
     """
     if not (folder / RELEASE).exists():
-        raise InvalidInput(f"{folder.name}: nothing was released that could have been submitted")
+        raise InvalidInput(f"{folder.name}: nothing was released, so no circular can be recorded")
     if read_kept(folder / RELEASE, Release).is_test:
-        raise InvalidInput(f"{folder.name}: a test is not submitted to GCN")
+        raise InvalidInput(f"{folder.name}: tests are never submitted to GCN")
     return _record(folder / SUBMISSION, SubmittedCircular, circular=circular, recorded_by=by, recorded_at=at)
 
 
 def submission_of(folder: Path) -> SubmittedCircular | None:
-    """Return what is recorded about the circular of a release; None where nothing is."""
+    """Return the record of the circular of a release; None without one."""
     return read_or_set_aside(folder / SUBMISSION, SubmittedCircular)
 
 
 def name_event(folder: Path, name: str, *, by: str, at: datetime) -> NamedEvent:
-    """Record the name of a burst's event, e.g. ``GRB 260511A``; an earlier one is kept.
+    """Record the name of the event of a burst, e.g. ``GRB 260511A``; an earlier name is kept.
 
     Parameters
     ----------
     folder
-        Of the burst's releases.
+        Folder of the releases of the burst.
     name
-        As circulars use it.
+        Name as in circulars.
     by, at
         As in `record_submission`.
 
     Raises
     ------
     InvalidInput
-        It is no such name.
+        The name is invalid.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return _record(folder / EVENT, NamedEvent, name=name, recorded_by=by, recorded_at=at)
 
 
 def event_of(folder: Path) -> str | None:
-    """Return the name of a burst's event; None while nobody has typed it."""
+    """Return the name of the event of a burst; None if none is recorded."""
     named = read_or_set_aside(folder / EVENT, NamedEvent)
     return named.name if named else None
 
@@ -100,19 +100,19 @@ def _record(path: Path, model: type[Kept], **fields: object) -> Kept:
 
 
 def record_content(record: KeptModel) -> bytes:
-    """Return a record as its file holds it."""
+    """Return a record as the content of its file."""
     return record.model_dump_json(indent=1).encode() + b"\n"
 
 
 def send_submission(folder: Path, outbox: Path | None) -> None:
-    """Queue the message that the circular of a release was submitted.
+    """Queue the message about the submitted circular of a release.
 
     Parameters
     ----------
     folder
-        Of the release; its submission is recorded.
+        Folder of the release with the record of the circular.
     outbox
-        Of the messages for NATS; None: no NATS.
+        Folder of the outbox for NATS; None without NATS.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def send_submission(folder: Path, outbox: Path | None) -> None:
     if outbox is None:
         return
     message = CircularMessage(
-        # The same record is the same message, whenever it is queued again.
+        # The same record gives the same message id if it is queued again.
         id=sha256_of(record_content(submission))[:32],
         time=submission.recorded_at,
         burst_id=release.decision.burst_id,
@@ -139,5 +139,5 @@ def send_submission(folder: Path, outbox: Path | None) -> None:
 
 
 def submitted_words(submission: SubmittedCircular) -> str:
-    """Write the state of an announcement whose circular was submitted: ``submitted, GCN 44454``."""
+    """Format the state of an announcement with a submitted circular: ``submitted, GCN 44454``."""
     return f"submitted, GCN {submission.circular}"

@@ -27,13 +27,13 @@ FLUX_UNIT = "erg.cm^-2.s^-1"
 
 
 def voevent(announced: Announcement) -> bytes:
-    """Write an announcement as VOEvent, valid against the schema.
+    """Return an announcement as a VOEvent that is valid against the schema.
 
-    Role ``test`` for a test. ``WhereWhen`` has the position, ICRS degrees, with the total 90 % radius, both
-    with the digits that the radius allows, and the time when its observation began: for VHF photons the
-    start of the good time, for another position its own time; where that is unknown T0, else the time of the
-    report. It follows up each SVOM notice and supersedes our announcement before. A retraction cites what it
-    takes back, and gives neither position nor measurement.
+    A test has the role ``test``. ``WhereWhen`` contains the position (ICRS degrees) with the total R90, both
+    with the digits that the radius allows, and the start of the observation: of the GTI for VHF photons, or
+    else the time of the position, T0, or the time of the report. The VOEvent cites each SVOM notice as
+    ``followup`` and supersedes our previous announcement. A retraction cites the retracted announcement and
+    contains neither position nor measurement.
     """
     report, stream, position = announced.report, names().stream, announced.position
     root = new_event(role="test" if report.is_test else "observation", ivorn=announced.ivorn)
@@ -134,7 +134,7 @@ def _flux(flux: Measurement) -> float:
 
 
 def _first_photon_after_s(announced: Announcement) -> float | None:
-    """Return when the first photon came, seconds after T0; None where one of the two is unknown."""
+    """Return the time of the first photon after T0, s; None if one of them is unknown."""
     trigger, photons = announced.report.trigger_time, announced.photons
     if trigger is None or photons is None or photons.first is None:
         return None

@@ -1,4 +1,4 @@
-"""Telling a chat: the webhook of Mattermost or Slack."""
+"""Post to a chat: the webhook of Mattermost or Slack."""
 
 from __future__ import annotations
 
@@ -20,38 +20,40 @@ from mxtvhf.errors import InvalidInput
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = (5.0, 10.0)
-"""To connect, and to wait for an answer."""
+"""Limits for the connection and for the answer."""
 NEVER_SENT = Retry(total=3, connect=3, read=0, redirect=0, status=0, other=0, backoff_factor=0.5)
-"""Tried again is what surely did not arrive: no such host, no connection."""
+"""Retries only if nothing was sent: unknown host, no connection."""
 NOT_TAKEN = (429, 503)
-"""Statuses with which a server says that it did nothing with the text, for now: tried again, too."""
+"""HTTP statuses of a busy server, which are retried."""
 PAUSES_S = (0.5, 1.0, 2.0)
-"""Before each further attempt."""
+"""Pauses before further attempts."""
 PAGES = ("text/html", "application/xhtml+xml")
-"""A webhook answers with plain text or JSON; a page is that of a login or of a proxy."""
+"""Media types of a login page or a proxy; a webhook answers with plain text or JSON."""
 State = Literal["sent", "refused", "unknown"]
 
 
 def webhook_url(path: Path) -> str:
-    """Read the URL of a webhook from its file; it is a secret, and no error shows it.
+    """Return the URL of a webhook from its file; it is a secret and appears in no error.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read or holds no URL.
+        The file cannot be read or contains no URL.
     """
     try:
         url = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: the webhook's URL cannot be read: {type(error).__name__}") from None
+        raise InvalidInput(
+            f"{path}: the file with the webhook URL cannot be read: {type(error).__name__}"
+        ) from None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "\n" in url:
-        raise InvalidInput(f"{path}: want one line with the http(s) URL of a webhook")
+        raise InvalidInput(f"{path}: invalid webhook URL; expected one line with an http(s) URL")
     return url
 
 
 class _Body(BytesIO):
-    """The body of a request, which knows whether any of it was taken to be sent."""
+    """Body of a request that records whether sending it has begun."""
 
     is_begun = False
 
@@ -73,25 +75,24 @@ def post_json(
     headers: Mapping[str, str] | None = None,
     longest_answer: int | None = None,
 ) -> tuple[State, str | None, int]:
-    """Post a JSON object; follow no redirection.
+    """Post a JSON object; redirections are not followed.
 
     Parameters
     ----------
     url
-        Of the webhook, a secret.
+        URL of the webhook, a secret.
     content
-        The object.
+        Object to post.
     headers
-        Further ones of the request.
+        Additional headers of the request.
     longest_answer
-        Bytes that the answer may have; a longer one does not count as an answer. None: it is not read.
+        Maximum number of bytes of a valid answer; None if the answer is not read, since it may never end.
 
     Returns
     -------
     state, reason, attempts
-        ``refused``: it surely did not arrive, because the server said so or because nothing was sent (no such
-        host, no connection, no TLS); ``unknown``: sending it began, but no answer came. How often the server
-        was asked.
+        ``refused``: it did not arrive, because the server refused it or nothing was sent (no host, no
+        connection, no TLS); ``unknown``: sending began, but no answer arrived. The number of attempts.
     """
     body = json.dumps(content).encode()
     for attempt, pause_s in enumerate((*PAUSES_S, None), 1):
@@ -106,7 +107,7 @@ def post_json(
 def _post_once(
     url: str, content: bytes, headers: Mapping[str, str], longest_answer: int | None
 ) -> tuple[State, str | None, bool]:
-    """Return state and reason, as `post_json`, and whether the server was only busy."""
+    """Return state and reason as in `post_json`, and whether the server was only busy."""
     body = _Body(content)
     with requests.Session() as session:
         session.mount(url, HTTPAdapter(max_retries=NEVER_SENT))
@@ -121,7 +122,7 @@ def _post_once(
             )
             is_longer = longest_answer is not None and _is_longer(answer, longest_answer)
         except requests.RequestException as error:
-            # The error's own text has the URL, which is a secret.
+            # The text of the error contains the URL, which is a secret.
             cause = type(getattr(error.args[0] if error.args else None, "reason", None) or error).__name__
             return ("unknown", cause, False) if body.is_begun else ("refused", f"not sent: {cause}", False)
     status = answer.status_code
@@ -130,12 +131,12 @@ def _post_once(
         if is_longer:
             return "unknown", f"answer longer than {longest_answer} bytes", False
         return "sent", None, False
-    page = f" with a page ({kind}), not with the answer of a webhook" if kind in PAGES else ""
+    page = f" with a web page ({kind}) instead of the answer of a webhook" if kind in PAGES else ""
     return "refused", f"HTTP {status}{page}", status in NOT_TAKEN
 
 
 def _is_longer(answer: requests.Response, limit: int) -> bool:
-    """Read an answer, and tell whether it is longer than a number of bytes."""
+    """Read an answer; return True if it is longer than a number of bytes."""
     length = 0
     for part in answer.iter_content(1024):
         length += len(part)

@@ -1,8 +1,8 @@
-"""Messages: what MXT-VHF tells the world while it works, over NATS (``docs/reference/messages.md``).
+"""Messages about runs, reports and announcements over NATS (``docs/reference/messages.md``).
 
-A process that has something to tell puts a message into the outbox, a folder, without any network;
-the module `publisher` brings it to NATS, when NATS is there. Every Airflow process imports this package:
-what needs a NATS client stands in the modules `publisher` and `subscriber` alone.
+A process queues its messages in the outbox, a folder, without network access; the module `publisher` sends
+them to NATS. Every Airflow process imports this package, so only the modules `publisher` and `subscriber`
+import a NATS client.
 """
 
 from mxtvhf.reporting.messages.model import (

@@ -1,4 +1,4 @@
-"""The connection to a NATS server, made alike by all that read from it or write to it."""
+"""The connection to NATS, for all readers and writers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 
 SCHEMES = ("nats", "tls", "ws", "wss")
 INBOX_PREFIX = b"_INBOX_MXTVHF"
-"""Of the subjects on which NATS answers us: stations that may hear ``_INBOX.>`` for their own answers do not
-hear ours, among them every message that the intake fetches."""
+"""Prefix of the subjects on which NATS answers us. Stations with access to ``_INBOX.>`` for their own answers
+cannot read ours, which include every message that the intake fetches."""
 FIRST_TRIES_S = 0.25
-"""Between tries of the first connection. A server that refuses a client may cut the line before its reason is
-read: among several tries the reason comes through."""
+"""Pause between attempts of the first connection. A server that refuses a client may close the connection
+before its reason is read; several attempts usually give the reason."""
 _OF_A_STREAM = b"$JS.ACK."
-"""How the address begins on which a message of a stream is acknowledged."""
+"""Prefix of the subject on which a message of a stream is acknowledged."""
 CANCEL_AGAIN_S = 0.05
 CLOSE_S = 1.0
-"""Longest wait for the end of a connection that is closed; its socket is closed before."""
+"""Maximum wait for the end of a closed connection, whose socket is already closed."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
-"""Wait before the first try to reconnect, doubled up to the longest one."""
+"""Pause before the first attempt to reconnect, which doubles up to the longest one."""
 
 
 async def connect(
@@ -43,34 +43,32 @@ async def connect(
     tls: NatsTls | None = None,
     timeout: float = 5.0,
 ) -> Client:
-    """Connect to NATS; a connection that breaks later is made again for ever, with growing waits.
+    """Connect to NATS; a lost connection is retried without limit, with growing pauses.
 
-    A loss and its end are logged once each, not at every try. The client ends up closed
-    (``client.is_closed``) only when its user closes it or the server turns it away, say for a changed
-    password.
+    A loss and its end are logged once each, not at every attempt. The client is closed (``client.is_closed``)
+    only if its user closes it or the server refuses it, e.g. after a change of the password.
 
     Parameters
     ----------
     url
-        ``nats://host:port``, or several with commas; also ``tls``, ``ws`` and ``wss``. With ``tls`` and
-        ``wss`` nothing is sent but over TLS, to a server whose certificate is good for its host name. Without
-        user or password: those belong in the file.
+        ``nats://host:port``, or several separated by commas; also ``tls``, ``ws`` and ``wss``. ``tls`` and
+        ``wss`` require TLS and a certificate that is valid for the host name. User and password belong in the
+        file of ``credentials``.
     credentials
-        A file with a user's JWT and seed (NATS's own ``.creds``), or with one line ``user:password``, or with
-        a token.
+        File with the JWT and seed of a user (``.creds``), with one line ``user:password``, or with a token.
     name
-        Of this client, as the server's monitoring shows it.
+        Name of this client in the monitoring of the server.
     tls
-        The client's certificate, and the authority of the server's one.
+        Certificate of the client, and certificate authority of the server.
     timeout
-        Seconds for the first connection.
+        Limit for the first connection, s.
 
     Raises
     ------
     InvalidInput
-        The URL, a certificate or the file of the credentials is none.
+        The URL, a certificate or the file of the credentials is invalid.
     Retriable
-        No server answers, or it refuses these credentials; a later call may succeed.
+        No server answers, or it refuses the credentials; a later call may succeed.
     """
     servers = checked_servers(url)
     options = _login(credentials) | ({"tls": _tls_context(tls, servers)} if tls else {})
@@ -106,8 +104,8 @@ async def connect(
 async def _cancel(task: asyncio.Future[None]) -> None:
     """Cancel a task until it has ended.
 
-    ``asyncio.wait_for`` of Python 3.11 loses a cancellation that comes together with the end of what it waits
-    for (https://github.com/python/cpython/issues/86296), and the client tries on for ever.
+    ``asyncio.wait_for`` of Python 3.11 loses a cancellation that arrives together with the end of the awaited
+    task (https://github.com/python/cpython/issues/86296), and the client would retry without end.
     """
     while not task.done():
         task.cancel()
@@ -115,12 +113,12 @@ async def _cancel(task: asyncio.Future[None]) -> None:
 
 
 class _CarefulClient(Client):
-    """A client that keeps what ``tls://`` promises, that no message can break, and that always closes.
+    """Client that requires TLS for ``tls://``, accepts any message, and always closes.
 
-    NATS's own one encrypts when the server's greeting asks for it: whoever sits between the two need only
-    change the greeting to be sent the password in clear. Its reader ends at a subject that is not UTF-8, and
-    takes a publisher's header ``Status`` for a word of the server. And it waits for ever for the end of a
-    connection whose TLS handshake did not end.
+    The standard client only encrypts if the greeting of the server asks for it, so an attacker in between
+    could change the greeting and receive the password in clear text. Its reader stops at a subject that is
+    not UTF-8, and mistakes the header ``Status`` of a publisher for one of the server. It waits without end
+    when it closes a connection with an unfinished TLS handshake.
     """
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
@@ -131,7 +129,7 @@ class _CarefulClient(Client):
     def _connect_command(self) -> bytes:
         server = self._current_server
         if server is not None and server.uri.scheme == "tls" and not self._server_info.get("tls_required"):
-            raise nats.errors.Error("no TLS at the server")
+            raise nats.errors.Error("the server offers no TLS")
         return super()._connect_command()
 
     async def _process_msg(
@@ -147,44 +145,48 @@ def _utf8(name: bytes) -> bytes:
 
 
 def _without_status(headers: bytes) -> bytes:
-    """Return a message's headers without what only the server may say: a status, in words or as a header."""
+    """Return the headers of a message without a status, which only the server may send."""
     lines = headers.split(b"\r\n")[1:]
     kept = [line for line in lines if line and line.partition(b":")[0].strip() != b"Status"]
     return b"\r\n".join([b"NATS/1.0", *kept, b"", b""])
 
 
 def checked_servers(url: str) -> list[str]:
-    """Return the servers of a URL, which may name several with commas.
+    """Return the servers of a URL, which may contain several separated by commas.
 
     Raises
     ------
     InvalidInput
-        One of them is no NATS URL, or holds a password.
+        A URL is invalid or contains a password.
     """
     servers = [server.strip() for server in url.split(",")]
     for server in servers:
         try:
             parts = urlsplit(server)
             is_complete = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is no number or too large, brackets that do not close
+        except ValueError:  # invalid port, or brackets that do not close
             is_complete = False
         if "@" in server:
-            raise InvalidInput("the NATS URL holds a user or password: both belong in a file")
+            raise InvalidInput(
+                "the NATS URL contains a user or password; put both into the file of the credentials"
+            )
         if not is_complete:
-            raise InvalidInput(f"{server!r} is no NATS URL, e.g. nats://localhost:4222")
+            raise InvalidInput(f"{server!r}: invalid NATS URL; expected e.g. nats://localhost:4222")
     return servers
 
 
 def _login(credentials: Path | None) -> dict[str, Any]:
-    """Return the options of the client for a file of credentials; no error shows what is in it."""
+    """Return the options of the client for a file of credentials; no error shows its content."""
     if credentials is None:
         return {}
     try:
         text = credentials.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{credentials}: cannot be read: {type(error).__name__}") from None
+        raise InvalidInput(
+            f"{credentials}: the NATS credentials cannot be read: {type(error).__name__}"
+        ) from None
     if not text:
-        raise InvalidInput(f"{credentials}: no NATS credentials in it")
+        raise InvalidInput(f"{credentials}: the file is empty; expected NATS credentials")
     if "BEGIN NATS USER JWT" in text:
         return {"user_credentials": str(credentials)}
     user, colon, password = text.partition(":")
@@ -192,38 +194,40 @@ def _login(credentials: Path | None) -> dict[str, Any]:
 
 
 def _tls_context(tls: NatsTls, servers: Iterable[str]) -> ssl.SSLContext:
-    """Return what encrypts a connection and proves who we are.
+    """Return the TLS context of a connection.
 
     Raises
     ------
     InvalidInput
-        A file holds no certificate or key, the two do not belong together, or a URL asks for no encryption.
+        A certificate or key is invalid, the two do not match, or a URL is not one of TLS.
     """
     for server in servers:
         if urlsplit(server).scheme not in ("tls", "wss"):
-            raise InvalidInput(f"{server}: nats_tls needs a server named as tls:// or wss://")
+            raise InvalidInput(f"{server}: not a TLS URL; nats_tls requires tls:// or wss://")
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except OSError as error:
-        raise InvalidInput(f"{tls.ca}: no certificate can be read: {error.strerror or error}") from None
+        raise InvalidInput(
+            f"{tls.ca}: the CA certificate cannot be read: {error.strerror or error}"
+        ) from None
     if tls.certificate is not None:
         try:
             context.load_cert_chain(tls.certificate, tls.key)
         except OSError as error:
             raise InvalidInput(
-                f"{tls.certificate}, {tls.key}: no certificate with its key: {error.strerror or error}"
+                f"{tls.certificate}, {tls.key}: invalid certificate or key: {error.strerror or error}"
             ) from None
     return context
 
 
 def _next_server(servers: Iterable[Server], _info: object) -> tuple[Server, float]:
-    """Choose the server that was tried least, and the wait before it is tried."""
+    """Return the server with the fewest attempts, and the pause before the next one."""
     server = min(servers, key=lambda server: server.reconnects)
     return server, min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** min(server.reconnects, 10))
 
 
 class _ConnectionLog:
-    """Logs what happens to a connection, each thing once, and keeps why it failed since it stood last."""
+    """Log of a connection, each event once, with the reasons of failures since it was last connected."""
 
     def __init__(self, client: Client, url: str) -> None:
         self.client = client
@@ -232,18 +236,18 @@ class _ConnectionLog:
         self.connected = False
 
     async def error(self, error: Exception) -> None:
-        """Keep, and log when it is a new one."""
+        """Record an error, and log it if it is new."""
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if self.connected and reason not in self.reasons:
             log.warning("%s: NATS: %s", self.url, reason)
         self.reasons.add(reason)
 
     async def lost(self) -> None:
-        """Log a loss, but no end on purpose."""
+        """Log a loss, unless the client was closed on purpose."""
         if self.connected and not self.client.is_closed:
-            log.warning("%s: connection to NATS lost; trying again until it is back", self.url)
+            log.warning("%s: connection to NATS lost; reconnecting", self.url)
 
     async def back(self) -> None:
-        """Log the end of a loss."""
+        """Log that the connection is back."""
         log.info("%s: connected to NATS again", self.url)
         self.reasons.clear()

@@ -1,4 +1,4 @@
-"""The messages themselves, their subjects and their JSON Schema."""
+"""The messages, their subjects and their JSON Schema."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from mxtvhf.models.text import one_line
 
 SCHEMA_ID = "urn:mxt-vhf:messages:1"
 SUBJECTS = "mxtvhf.out"
-"""First tokens of all subjects."""
+"""Prefix of all subjects."""
 MAX_LINE = 1000
-"""Characters of a reason; the log has all of it."""
+"""Maximum number of characters of a reason; the log has the complete text."""
 
 
 Line = Annotated[str, AfterValidator(lambda text: one_line(text)[:MAX_LINE])]
 
 
 class Envelope(KeptModel):
-    """What every message says."""
+    """Fields of every message."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=True)
 
     schema_version: Literal[1] = 1
     id: str = Field(default_factory=lambda: uuid4().hex, pattern=r"^[0-9a-f]{32}$")
-    """Unique; a message that comes twice has it twice."""
+    """Unique id; a duplicate of a message has the same id."""
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    """When it happened, UTC."""
+    """Time of the event, UTC."""
     burst_id: BurstId | None = None
-    """None where it is not known: a damaged input, a run without a valid configuration."""
+    """SVOM burst id; None if unknown, e.g. for a damaged input."""
     run_id: str | None = None
-    """None for the intake's notes."""
+    """Run id; None in messages of the intake."""
     is_test: bool | None = None
-    """True when the alert was sent as a test; None where the alert cannot be read. Only what says false is
-    about a real burst."""
+    """True if the alert is a test; None if the alert cannot be read. Only messages with false are about a
+    real burst."""
     is_replay: bool = False
-    """True when an archived alert was sent again: no burst of now."""
+    """True if an archived alert is replayed, so that this is not a current event."""
 
 
 class RunMessage(Envelope):
-    """A run of the workflow began or ended."""
+    """Start or end of a run of the workflow."""
 
     kind: Literal["run"] = "run"
     state: Literal["started", "succeeded", "failed"]
     reason: Line | None = None
-    """The scheduler's word for why, in one line."""
+    """Reason given by the scheduler, in one line."""
 
     @property
     def subject(self) -> str:
@@ -64,16 +64,16 @@ class RunMessage(Envelope):
 
 
 class StepMessage(Envelope):
-    """A step of a run began or ended."""
+    """Start or end of a step of a run."""
 
     kind: Literal["step"] = "step"
     task_id: str = Field(min_length=1, max_length=250)
     state: Literal["started", "succeeded", "failed", "skipped", "retrying"]
-    """``retrying``: this try failed, another one will come."""
+    """``retrying``: this attempt failed, and another one follows."""
     try_number: int = Field(ge=0)
-    """Counts from 1; 0 for a step that was given its state by hand before it ever ran."""
+    """Number of the attempt, from 1; 0 for a step whose state was set by hand before it ran."""
     error: Line | None = None
-    """Why the step failed, in one line."""
+    """Reason of the failure, in one line."""
 
     @property
     def subject(self) -> str:
@@ -82,28 +82,28 @@ class StepMessage(Envelope):
 
 
 class ReportMessage(Envelope):
-    """A report was written."""
+    """Report that was written."""
 
     kind: Literal["report"] = "report"
     status: ReportStatus
     sequence: int
-    """Number of the input among the inputs of the burst."""
+    """Number of the update among the updates of the burst."""
     is_retracted: bool
-    """True when a notice took the burst back."""
+    """True if SVOM retracted the burst."""
     headline: str
-    """The result in one line."""
+    """Result in one line."""
     best_position: Position | None
-    """The position recommended to observers; None when there is none."""
+    """Position recommended to observers; None without a credible position."""
     verdicts: dict[Verdict, int]
-    """How many pairs of positions are consistent, inconsistent, unclear, not independent."""
+    """Number of pairs of positions by result of their comparison."""
     path: str
-    """Where ``report.json`` lies, on the machine that wrote it."""
+    """Path of ``report.json`` on the machine that wrote it."""
     sha256: str
-    """Of ``report.json``."""
+    """SHA-256 of ``report.json``."""
     url: str | None = None
-    """Of ``report.json``, for those who may log in; None where the web server's address is not configured."""
+    """Address of ``report.json`` (login required); None if the web address is not configured."""
     page_url: str | None = None
-    """Of the report's page."""
+    """Address of the page of the report; None as above."""
 
     @property
     def subject(self) -> str:
@@ -112,19 +112,19 @@ class ReportMessage(Envelope):
 
 
 class IntakeMessage(Envelope):
-    """The intake notes that something is wrong with what came in."""
+    """Problem with an input."""
 
     kind: Literal["intake"] = "intake"
     what: Literal["quarantined", "gap"]
-    """``quarantined``: an input that cannot be read was set aside; ``gap``: messages of a stream are
+    """``quarantined``: an unreadable input was moved to quarantine; ``gap``: messages of a stream are
     missing."""
     source: Line
-    """Where it came from."""
+    """Origin of the input."""
     reason: Line
     sha256: str | None = None
-    """Of the bytes in quarantine."""
+    """SHA-256 of the input in quarantine."""
     lost: int | None = None
-    """How many messages are missing."""
+    """Number of missing messages."""
 
     @property
     def subject(self) -> str:
@@ -133,31 +133,31 @@ class IntakeMessage(Envelope):
 
 
 class AnnouncementMessage(Envelope):
-    """The Burst Advocate approved, corrected or retracted a result, and that was released."""
+    """Released announcement, correction or retraction."""
 
     kind: Literal["announcement"] = "announcement"
     action: Literal["announce", "correct", "retract"] = "announce"
-    """``correct``: it replaces the one before; ``retract``: it takes the one before back."""
+    """``correct``: it replaces the previous one; ``retract``: it retracts the previous one."""
     number: int
-    """Counts the announcements of the burst; each supersedes the one before."""
+    """Number among the announcements of the burst; each supersedes the previous one."""
     ivorn: str
-    """Of the VOEvent."""
+    """Ivorn of the VOEvent."""
     event: str | None = None
-    """Name of the event, e.g. ``GRB 260511A``; None while it is not known."""
+    """Name of the event, e.g. ``GRB 260511A``; None if unknown."""
     supersedes: str | None
-    """Ivorn of the announcement before."""
+    """Ivorn of the previous announcement; None for the first one."""
     position: Position
     report_status: ReportStatus = "final"
-    """Which report of the run was announced, the preliminary or the final one."""
+    """Status of the announced report, ``preliminary`` or ``final``."""
     decided_by: Line
     comment: str = ""
-    """Of the Burst Advocate; of a correction and of a retraction its reason."""
+    """Comment of the Burst Advocate; the reason of a correction or retraction."""
     text: str
-    """For people: the result in a line, then lines with links."""
+    """Text for people: the result in one line, then details and links."""
     voevent: str
-    """The VOEvent, XML."""
+    """VOEvent, XML."""
     gcn_notice: dict[str, Any]
-    """The notice in GCN's core schema."""
+    """Notice in GCN's core schema."""
 
     @property
     def subject(self) -> str:
@@ -166,16 +166,16 @@ class AnnouncementMessage(Envelope):
 
 
 class CircularMessage(Envelope):
-    """A person recorded the number of the GCN Circular about an announcement."""
+    """Number of the GCN Circular of an announcement, recorded by a person."""
 
     kind: Literal["circular"] = "circular"
     ivorn: str
-    """Of the announcement's VOEvent."""
+    """Ivorn of the VOEvent of the announcement."""
     circular: int
     """Number of the GCN Circular."""
     recorded_by: Line
     text: Line
-    """The state in the words of the desk: ``submitted, GCN 44454``."""
+    """State as on the desk: ``submitted, GCN 44454``."""
 
     @property
     def subject(self) -> str:
@@ -191,14 +191,14 @@ _message: TypeAdapter[OutgoingMessage] = TypeAdapter(Annotated[OutgoingMessage, 
 
 
 def read_message(raw: bytes) -> OutgoingMessage:
-    """Read a message; fields that this version does not know are ignored.
+    """Return a message; unknown fields are ignored.
 
     Raises
     ------
     NewerVersion
-        It was written by a later version of this software.
+        The message is from a later version of this software.
     InvalidInput
-        It is no message of this schema; the error says what is wrong first.
+        The message does not match the schema.
     """
     check_version(raw, Envelope.current_version(), name="MXT-VHF message")
     try:
@@ -206,12 +206,12 @@ def read_message(raw: bytes) -> OutgoingMessage:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "message"
-        raise InvalidInput(f"no MXT-VHF message: {where}: {one_line(first['msg'])}") from None
+        raise InvalidInput(f"invalid MXT-VHF message: {where}: {one_line(first['msg'])}") from None
 
 
 @cache
 def messages_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of all messages; published as ``docs/messages.schema.json``."""
+    """Return the JSON Schema (2020-12) of all messages, published as ``docs/messages.schema.json``."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
@@ -221,5 +221,5 @@ def messages_schema() -> dict[str, Any]:
 
 
 def _subject(*tokens: str | None) -> str:
-    """Join the tokens of a subject; what NATS gives a meaning (dots, wildcards, blanks) becomes ``_``."""
+    """Return a subject; characters with a meaning for NATS (dots, wildcards, blanks) become ``_``."""
     return ".".join([SUBJECTS, *(re.sub(r"[^A-Za-z0-9_-]", "_", token or "unknown") for token in tokens)])

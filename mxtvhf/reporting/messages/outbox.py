@@ -1,14 +1,14 @@
-"""The outbox: a folder in which messages wait for NATS, one file each.
+"""The outbox: a folder with the messages that are queued for NATS, one file each.
 
 ::
 
-    outbox/<microseconds since 1970>-<kind>-<id>.json     waits
-    outbox/refused/<the same name> + .reason              can never be published, with the reason
+    outbox/<microseconds since 1970>-<kind>-<id>.json     queued message
+    outbox/refused/<the same name> + .reason              message that can never be published, and the reason
 
-A message in the format of a later version of this software waits for that version.
+A message in the format of a later version of this software stays queued for that version.
 
-Messages survive the end of every process. They are not synced to the disk one by one, which would slow the
-runs down: a power cut may lose the last ones.
+Messages survive the end of any process. They are not synced to disk one by one, which would delay the runs,
+so a power failure may lose the last ones.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """The outbox in one folder, for any number of processes at once."""
+    """Outbox in one folder, for any number of concurrent processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put(self, message: OutgoingMessage) -> Path:
-        """Lay a message in, complete or not at all, and return its file."""
+        """Queue a message atomically and return its file."""
         microseconds = int(message.time.timestamp() * 1e6)
         path = self.folder / f"{microseconds:016d}-{message.kind}-{message.id}.json"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -37,11 +37,11 @@ class Outbox:
         return temporary.replace(path)
 
     def waiting(self) -> list[Path]:
-        """Return the files that wait, oldest message first."""
+        """Return the queued files, oldest message first."""
         return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
 
     def read(self, path: Path) -> bytes | None:
-        """Return a message's bytes; None when another forwarder has finished it."""
+        """Return the bytes of a message; None if another publisher has sent it."""
         try:
             return path.read_bytes()
         except FileNotFoundError:
@@ -52,7 +52,7 @@ class Outbox:
         path.unlink(missing_ok=True)
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Set a message aside for good, so that it holds up nobody behind it."""
+        """Move a message that can never be published to ``refused``, so that the queue continues."""
         refused = self.folder / "refused"
         refused.mkdir(exist_ok=True)
         try:
@@ -60,10 +60,10 @@ class Outbox:
         except FileNotFoundError:
             return
         (refused / f"{path.name}.reason").write_text(reason + "\n")
-        log.error("%s: cannot be published and was set aside: %s", path.name, reason)
+        log.error("%s: cannot be published and was moved to refused: %s", path.name, reason)
 
     def limit(self, most: int) -> int:
-        """Drop the oldest step messages beyond ``most`` waiting ones; others stay. Return how many."""
+        """Drop the oldest step messages if more than ``most`` are queued; return the number dropped."""
         waiting = self.waiting()
         surplus = len(waiting) - most
         dropped = [path for path in waiting if "-step-" in path.name][:surplus] if surplus > 0 else []
@@ -71,7 +71,7 @@ class Outbox:
             self.done(path)
         if dropped:
             log.error(
-                "%s: more than %d messages wait for NATS: the %d oldest about steps were dropped",
+                "%s: more than %d messages queued for NATS; the %d oldest step messages were dropped",
                 self.folder,
                 most,
                 len(dropped),

@@ -1,4 +1,4 @@
-"""From the outbox to NATS: each message at least once, in order, and once in the stream."""
+"""Publish the outbox to NATS: each message at least once, in order, and once in the stream."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 STREAM = "MXTVHF_OUT"
 MAX_AGE_S = 30 * 86_400
 MAX_BYTES = 256 << 20
-"""A message has about 0.4 kB, a run about 10 kB: the stream holds some 25 000 runs."""
+"""With about 0.4 kB per message and 10 kB per run, the stream holds about 25 000 runs."""
 DUPLICATE_WINDOW_S = 600
-"""For so long NATS knows a message's id again."""
+"""Time during which NATS recognises a message id."""
 MOST_WAITING = 100_000
 ROUND_S = 0.05
-"""Between two looks into the folder."""
+"""Pause between two checks of the folder."""
 STOP_S = 0.1
-"""Between two looks at whether to stop."""
+"""Pause between two checks of the stop event."""
 LONGEST_PAUSE_S = 5.0
 MESSAGE_TOO_LARGE = 10054
-"""JetStream's error code for a message over the stream's own limit (nats-server, ``errors.json``)."""
+"""JetStream's error code for a message above the size limit of the stream (nats-server, ``errors.json``)."""
 
 
 def forward_until(
@@ -49,16 +49,16 @@ def forward_until(
     *,
     tls: NatsTls | None = None,
 ) -> None:
-    """Connect to NATS and publish the outbox until ``stop`` is set; for a thread of its own.
+    """Connect to NATS and publish the outbox until ``stop`` is set, in a thread of its own.
 
-    ``works`` is called when a connection is made.
+    ``works`` is called when the connection is established.
 
     Raises
     ------
     InvalidInput
-        The URL, a certificate or the file of the credentials is none.
+        The URL, a certificate or the file of the credentials is invalid.
     Retriable
-        The server cannot be reached, or it closed the connection; a later call may succeed.
+        The server cannot be reached or closed the connection; a later call may succeed.
     """
     asyncio.run(_forward_until(folder, url, credentials, tls, stop, works))
 
@@ -82,12 +82,12 @@ async def _forward_until(
             await client.close()
     except Retriable as error:
         Outbox(folder).limit(MOST_WAITING)
-        raise Retriable(f"messages wait in {folder}: {error}") from error
+        raise Retriable(f"messages queued in {folder}: {error}") from error
     await watch
 
 
 async def _set_when(stop: threading.Event, over: asyncio.Event) -> None:
-    # No thread waits for the event: the end of the loop would wait for that thread, and an error with it.
+    # No thread waits for the event, since the end of the loop, and an error, would wait for that thread.
     while not stop.is_set():
         await asyncio.sleep(STOP_S)
     over.set()
@@ -96,10 +96,10 @@ async def _set_when(stop: threading.Event, over: asyncio.Event) -> None:
 async def forward_outbox(
     folder: Path, client: Client, *, stop: asyncio.Event, most_waiting: int = MOST_WAITING
 ) -> None:
-    """Publish what is laid into the outbox until ``stop`` is set.
+    """Publish the messages of the outbox until ``stop`` is set.
 
-    A file is removed only after NATS has stored its message. While NATS is down the messages wait. Several
-    forwarders at once do no harm: NATS knows the ids of the last minutes, and keeps the first copy.
+    A file is removed only after NATS has stored its message; while NATS is unavailable, messages stay queued.
+    Several publishers may run at once, since NATS recognises recent message ids and keeps the first copy.
 
     Parameters
     ----------
@@ -110,12 +110,12 @@ async def forward_outbox(
     stop
         Ends the work after the current message.
     most_waiting
-        Beyond so many messages the oldest ones about steps are dropped, with an error in the log.
+        Number of messages above which the oldest step messages are dropped, with an error in the log.
 
     Raises
     ------
     Retriable
-        The client was closed (the server turned it away): connect anew.
+        The client is closed, since the server refused it; connect again.
     """
     outbox, js = Outbox(folder), client.jetstream(timeout=5)
     pause, last_reason = ROUND_S, ""
@@ -129,21 +129,21 @@ async def forward_outbox(
         except (Error, TimeoutError, OSError) as error:
             pause, reason = min(LONGEST_PAUSE_S, 2 * pause), f"{type(error).__name__}: {error}"
             if reason != last_reason:
-                log.warning("messages wait in %s: %s", folder, reason)
+                log.warning("NATS unavailable, messages queued in %s: %s", folder, reason)
             last_reason = reason
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
 
 
 async def ensure_stream(js: JetStreamContext) -> None:
-    """Make the stream of the messages when it is missing; one that is there stays as its operator made it."""
+    """Create the stream of the messages if it is missing; an existing one is not changed."""
     try:
         await js.stream_info(STREAM)
     except NotFoundError:
         await js.add_stream(
             StreamConfig(
                 name=STREAM,
-                description="What MXT-VHF tells: runs, steps, reports, intake",
+                description="Messages of MXT-VHF: runs, steps, reports, announcements, intake",
                 subjects=[f"{SUBJECTS}.>"],
                 retention=RetentionPolicy.LIMITS,
                 storage=StorageType.FILE,
@@ -173,7 +173,7 @@ async def _publish(outbox: Outbox, path: Path, js: JetStreamContext) -> None:
         message = read_message(raw)
         await js.publish(message.subject, raw, headers={Header.MSG_ID.value: message.id})
     except NewerVersion as error:
-        log_once(f"{path}: {error}; the message waits")
+        log_once(f"{path}: {error}; the message stays queued")
     except (InvalidInput, MaxPayloadError, BadSubjectError) as error:
         outbox.refuse(path, str(error))
     except APIError as error:

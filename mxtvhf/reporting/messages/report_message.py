@@ -1,4 +1,4 @@
-"""The message about a report, made from the report as it was written."""
+"""The message about a report, from its file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def report_message(path: Path, *, url: str | None = None) -> ReportMessage:
     Parameters
     ----------
     path
-        The report.
+        File of the report.
     url
-        Web address of the folder in which it lies; None when it is not known.
+        Address of its folder; None if unknown.
     """
     raw = path.read_bytes()
     report: dict[str, Any] = json.loads(raw)

@@ -1,4 +1,4 @@
-"""Reading the stream of the messages from a moment on, through restarts of NATS."""
+"""Read the stream of the messages from a time on, also across restarts of NATS."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mxtvhf.reporting.messages.model import SUBJECTS
 from mxtvhf.reporting.messages.publisher import STREAM, ensure_stream
 
 IDLE_S = 1.0
-"""After so long without a message NATS is asked whether it still knows us."""
+"""Time without a message after which NATS is asked whether the consumer still exists."""
 
 REMEMBERED = 1000
-"""Ids of messages that are known again."""
+"""Number of message ids that are remembered to recognise duplicates."""
 
 
 async def follow(
@@ -35,16 +35,16 @@ async def follow(
     client
         From `mxtvhf.reporting.messages.connection.connect`.
     burst_id
-        Only of this burst.
+        Burst of the messages; None for all bursts.
     since
-        Only those stored since then; None: all that the stream holds.
+        Earliest time of storage, UTC; None for all messages of the stream.
     live
-        Wait for further ones; else end with the last one stored.
+        True to wait for further messages, False to end with the last stored one.
 
     Raises
     ------
     Retriable
-        The client was closed (the server turned it away), or NATS has no JetStream.
+        The client is closed, since the server refused it, or NATS has no JetStream.
     """
     subject = f"{SUBJECTS}.{burst_id}.>" if burst_id else f"{SUBJECTS}.>"
     js, last = client.jetstream(timeout=5), 0
@@ -60,13 +60,13 @@ async def follow(
                     return
                 if message is not None:
                     last = message.metadata.sequence.stream
-                    # Killed before its acknowledgement arrived, NATS may store the same message once more.
+                    # If a publisher was killed before the acknowledgement, NATS may store a message twice.
                     identity = (message.headers or {}).get(Header.MSG_ID.value)
                     if identity is None or identity not in ids:
                         ids.append(identity)
                         yield message.data
         except (Error, TimeoutError) as error:
-            # A restarted NATS has forgotten this reader: go on behind the last message.
+            # A restarted NATS has lost this consumer: continue after the last message.
             if client.is_closed or not live:
                 raise Retriable(f"NATS JetStream, stream {STREAM}: {error}") from error
             await asyncio.sleep(IDLE_S)
@@ -75,7 +75,7 @@ async def follow(
 async def _messages(
     js: JetStreamContext, subject: str, last: int, since: datetime | None
 ) -> AsyncGenerator[Msg | None]:
-    """Yield messages behind number ``last`` while NATS knows this reader; None when there is none now."""
+    """Yield the messages after number ``last`` while the consumer exists; None if there is none now."""
     reader = await js.pull_subscribe(subject, stream=STREAM, config=_start(last, since))
     waiting = (await reader.consumer_info()).num_pending
     try:

@@ -1,4 +1,4 @@
-"""The report of a run: a ``RunRecord`` and a ``CrossCheck`` in, JSON, a page and plots out."""
+"""The report of a run: JSON, a page and plots from a ``RunRecord`` and a ``CrossCheck``."""
 
 from mxtvhf.reporting.report.assembly import build_report
 from mxtvhf.reporting.report.model import Report, ReportProducts, RunRecord, report_schema

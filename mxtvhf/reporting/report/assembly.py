@@ -1,4 +1,4 @@
-"""Put a report together from what a run found."""
+"""Assemble a report from the results of a run."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from mxtvhf.reporting.report.sources import source_warnings
 from mxtvhf.reporting.report.verdict import is_best, verdict_line
 
 REFERENCE_GP = (
-    "GP is the reference service: the same method, our photons among its own, no independent confirmation."
+    "GP is the reference GP, not independent: it uses the same method on data that include our photons."
 )
 
 BACKGROUND_UNLIKE = (
-    "The photons are unlike the spectrum of the background that past runs tell: it was fitted to them alone. "
-    "The calibration file of the background may be out of date."
+    "The photons do not match the calibrated background spectrum, so the background was fitted to these "
+    "photons alone. The calibration file of the background may be out of date."
 )
 
 
@@ -45,27 +45,27 @@ def build_report(
     plots: dict[str, Product],
     written: datetime,
 ) -> Report:
-    """Assemble the report of a run.
+    """Return the report of a run.
 
     Parameters
     ----------
     run
-        What the run was given and did.
+        Input and results of the run.
     crosscheck
         The comparison of all positions.
     status
         ``preliminary`` or ``final``.
     photons
-        The reconstructed events, also those outside the good times; None when there are none at hand.
+        All reconstructed events, including those outside the GTI; None without an event file.
     plots
-        The plots already written.
+        Plots that are already written.
     written
-        The moment of the report, UTC.
+        Time of the report, UTC.
 
     Returns
     -------
     Report
-        The same for the same input, always.
+        The same input always gives the same report.
     """
     alerts = (run.alert, *run.related)
     trigger = burst_trigger_time(alerts)
@@ -117,7 +117,7 @@ def build_report(
 
 
 def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = None) -> PhotonSummary | None:
-    """Summarise the photons: count, first and last moment, patterns."""
+    """Return the summary of the photons; None without an event file."""
     if photons is None:
         return None
     if not len(photons):
@@ -129,7 +129,7 @@ def photon_summary(photons: PhotonList | None, patterns: PatternCounts | None = 
 
 
 def position_radius_text(position: Position) -> str:
-    """Write the 90 % radius with its parts: ``48" (stat 41", sys 25")``."""
+    """Format R90 with its parts: ``48" (stat 41", sys 25")``."""
     if position.r90_arcsec is None:
         return "unknown"
     if position.r90_stat_arcsec is None:
@@ -139,14 +139,14 @@ def position_radius_text(position: Position) -> str:
 
 
 def headline(report: Report, position: Position | None) -> str:
-    """Say the result in one line, about one of the report's positions.
+    """Return the result in one line, for one of the report's positions.
 
     Parameters
     ----------
     report
-        What a run found.
+        Report of a run.
     position
-        The one to tell, the recommended or another one; None: no position.
+        The recommended position or another one; None if there is none.
     """
     marks = ["TEST"] * report.is_test + ["REPLAY"] * report.is_replay + ["RETRACTED"] * report.is_retracted
     parts = [*marks, f"{report.burst_id} update {report.sequence}"]
@@ -157,7 +157,7 @@ def headline(report: Report, position: Position | None) -> str:
         parts.append("{} {} deg".format(*position.degrees_text))
         parts.append(f"R90 {position_radius_text(position)}")
         parts.append(position.name)
-    # The photons are told with what was made of them, and with whatever the report recommends.
+    # The number of photons belongs to the position from them, and to the recommended one.
     is_theirs = position is None or position.origin is Origin.MXT_VHF or is_best(report, position)
     if report.photons is not None and is_theirs:
         parts.append(_photons_text(report.photons, report.trigger_time))
@@ -199,7 +199,7 @@ def _timeline(
 
 
 def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
-    """Collect what a reader must know before trusting the result."""
+    """Return the caveats of the result."""
     found = [f"{warning[0].upper()}{warning[1:]}." for warning in run.warnings]
     found += [
         f"{alert.notice_type}: {warning}."
@@ -208,13 +208,13 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     ]
     localisation = run.localisation
     if localisation is None:
-        found.append("No position was derived from the VHF photons: the localisation has no result.")
+        found.append("The VHF photons were not localised: the localisation has no result.")
     elif not localisation.detected:
-        found.append(f"No source was found in the VHF photons: {localisation.reason or 'no reason given'}.")
+        found.append(f"No source was detected in the VHF photons: {localisation.reason or 'reason unknown'}.")
     if localisation is not None:
         found += _fault_warnings(localisation.faults)
         found += [
-            f"The {kind} of the photons is unlike any mixture of what is known of background and sources and "
+            f"The {kind} distribution of the photons matches no mixture of known background and sources; it "
             "was not used for the position."
             for kind in localisation.not_used
             if kind != "background"
@@ -232,33 +232,33 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     found += [pair.explanation for pair in crosscheck.pairs if pair.verdict is Verdict.INCONSISTENT]
     found += crosscheck.flags
     found += [
-        f"{claim.ivorn}: Source_Name {claim.published} is contradicted: {claim.explanation}."
+        f"{claim.ivorn}: the published Source_Name {claim.published} is wrong: {claim.explanation}."
         for claim in crosscheck.claims
         if claim.claim == "Source_Name" and claim.agrees is False
     ]
     found += [
-        f"{alert.notice_type}: SNR {alert.snr:g} is the largest number the notice can hold."
+        f"{alert.notice_type}: SNR {alert.snr:g} is the maximum of the notice; the true one may be larger."
         for alert in (run.alert, *run.related)
         if alert.snr_saturated and alert.snr is not None
     ]
     if run.assumed_calibration:
-        found.append(f"Assumed calibration, no public source: {', '.join(run.assumed_calibration)}.")
+        found.append(f"Placeholder calibration: {', '.join(run.assumed_calibration)}.")
     return found
 
 
 def _fault_warnings(faults: DetectorFaults) -> list[str]:
-    """Name the faults of the detector that reach over many pixels; hot pixels are in the numbers."""
+    """Return warnings about detector faults larger than a pixel; hot pixels are counted elsewhere."""
     found = []
     if faults.noisy_lines:
         lines = lines_text(faults.noisy_lines)
         found.append(
-            f"The detector is noisy in {lines}: no source can be so narrow; its photons were left out."
+            f"The detector is noisy in {lines}, which is narrower than any source; the photons were excluded."
         )
     dead = ", ".join(filter(None, (lines_text(faults.dead_lines), blocks_text(faults.dead_blocks))))
     if dead:
         found.append(
-            f"The detector counts nothing, or too little, in {dead}: left out. "
-            "The calibration does not list it."
+            f"The detector counts too few photons in {dead}, which the calibration does not list; this area "
+            "was excluded."
         )
     return found
 
@@ -268,12 +268,12 @@ def _analysis_warnings(analysis: SourceAnalysis | None) -> list[str]:
     others = analysis.regions.others_fraction if analysis and analysis.regions else None
     if others is not None and abs(others) >= analysis_constants().others.told_from:
         found.append(
-            f"Other sources add about {100.0 * others:+.0f} % to the net counts of the burst: this is "
-            "subtracted from rate, flux and spectrum."
+            f"Other sources change the net counts of the burst by about {100.0 * others:+.0f} %; rate, flux "
+            "and spectrum are corrected for this."
         )
     fit = analysis.spectrum if analysis else None
     if fit is not None and not fit.trusted:
-        found.append(f"The spectral fit cannot be trusted: {'; '.join(fit.doubts)}.")
+        found.append(f"The spectral fit is unreliable: {'; '.join(fit.doubts)}.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the final report of a run changes of the preliminary one, for who has read that."""
+"""Changes from the preliminary to the final report of a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position
 
 UNMOVED_ARCSEC = 0.1
-"""A position that is so little apart is the same one."""
+"""Largest separation at which two positions count as the same, arcsec."""
 
 
 def changes(before: ReportSummary, after: ReportSummary) -> tuple[str, ...]:
-    """Name what differs between two reports of a run, each in a few words.
+    """Return the differences between two reports of a run, each in a few words.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def changes(before: ReportSummary, after: ReportSummary) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Best position, R90 and verdict, where they changed; empty where the result is the same.
+        Changes of best position, R90 and verdict; empty if the result is the same.
     """
     found = _position_changes(before.best_position, after.best_position)
     if after.verdict != before.verdict:
@@ -31,11 +31,11 @@ def changes(before: ReportSummary, after: ReportSummary) -> tuple[str, ...]:
 
 def _position_changes(before: Position | None, after: Position | None) -> list[str]:
     if before is None or after is None:
-        return [] if before is after else [f"position {'lost' if after is None else 'found'}"]
+        return [] if before is after else ["no position any more" if after is None else "position found"]
     found = []
     apart = separation_arcsec(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg)
     if (before.origin, before.label) != (after.origin, after.label):
-        found.append(f"position from {after.origin} (was {before.origin}), {angle_text(apart)} apart")
+        found.append(f"position from {after.instrument} (was {before.instrument}), {angle_text(apart)} apart")
     elif apart >= UNMOVED_ARCSEC:
         found.append(f"position moved by {angle_text(apart)}")
     radii = [radius_text(one.r90_arcsec) if one.r90_arcsec else "unknown" for one in (before, after)]

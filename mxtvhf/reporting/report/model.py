@@ -32,39 +32,39 @@ SCHEMA_ID = "urn:mxt-vhf:report:1"
 
 
 class RunRecord(Model):
-    """What a run was given and did up to its report."""
+    """Input and results of a run up to its report."""
 
     run_id: str
     sequence: int = Field(ge=1)
     alert: Alert
-    """The notice that started the run."""
+    """Notice that started the run."""
     related: tuple[Alert, ...] = ()
-    """The other notices of the burst."""
+    """Other notices of the burst."""
     packets: PacketCounts | None = None
     patterns: PatternCounts | None = None
-    """The events that the pixel entries gave; None without an event file."""
+    """Counts of the events by pattern; None without an event file."""
     lost: LostTime | None = None
-    """What was not received of the observation; None without an event file."""
+    """Time and photons of the observation that were not received; None without an event file."""
     localisation: Localisation | None = None
     analysis: SourceAnalysis | None = None
-    """Light curve and spectrum; None in the preliminary report, or when they failed."""
+    """Light curve and spectrum; None in the preliminary report, and if the analysis failed."""
     products: dict[str, Product] = Field(default_factory=dict)
-    """Products made before the report: event file, photon list, ..."""
+    """Products that exist before the report, such as event file and photon list."""
     timeline: tuple[TimelineEntry, ...] = ()
-    """``alert_received``, ``packets_received``, ``run_created``, ``<step>_started``, ``<step>_ended``; the
-    report adds the burst's own moments (trigger, notices, photons) and its own."""
+    """Times ``alert_received``, ``packets_received``, ``run_created``, ``<step>_started`` and
+    ``<step>_ended``; the report adds those of trigger, notices, photons and the report itself."""
     warnings: tuple[str, ...] = ()
-    """What earlier steps want a reader to know."""
+    """Warnings of earlier steps."""
     is_replay: bool = False
-    """True when an archived alert was sent again."""
+    """True if an archived alert is replayed."""
     calibration: dict[str, str] = Field(default_factory=dict)
-    """Calibration item -> version, of the event file."""
+    """Calibration item -> version, from the event file."""
     assumed_calibration: tuple[str, ...] = ()
-    """Those of the items that have no public source."""
+    """Calibration items without a public source."""
 
 
 class AlertSummary(Model):
-    """A notice, in short."""
+    """Summary of a notice."""
 
     ivorn: str
     notice_type: str
@@ -73,29 +73,29 @@ class AlertSummary(Model):
     role: str
     published: AwareDatetime | None
     event_time: AwareDatetime
-    """``ISOTime``; of an MXT notice the start of the MXT observation."""
+    """``ISOTime``; in an MXT notice, the start of the MXT observation."""
     snr: float | None
     snr_saturated: bool
 
     @classmethod
     def of(cls, alert: Alert) -> Self:
-        """Summarise an alert."""
+        """Return the summary of an alert."""
         return cls(**{name: getattr(alert, name) for name in cls.model_fields})
 
 
 class PhotonSummary(Model):
-    """The photons of the run."""
+    """Summary of the photons of the run."""
 
     count: int
     first: AwareDatetime | None
-    """Start of the first photon's detector frame; None without photons."""
+    """Start of the detector frame of the first photon, UTC; None without photons."""
     last: AwareDatetime | None
     patterns: PatternCounts | None = None
-    """Events of the good times by the number of their pixels, and the pile-up; None without an event file."""
+    """Counts of the events within the GTI by pattern, and the pile-up; None without an event file."""
 
 
 class Report(KeptModel):
-    """All that a run found, for people and programs."""
+    """Complete result of a run, for people and programs."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -103,55 +103,55 @@ class Report(KeptModel):
     burst_id: BurstId
     run_id: str
     sequence: int
-    """Number of the input among the inputs of the burst."""
+    """Number of the update among the updates of the burst."""
     status: ReportStatus
-    """``preliminary``: at once, without GP; ``final``: at the end of the run."""
+    """``preliminary``: written at once, without GP; ``final``: written at the end of the run."""
     is_test: bool
-    """True when the alert was sent as a test."""
+    """True if the alert is a test."""
     is_retracted: bool
-    """True when a notice took the burst back."""
+    """True if SVOM retracted the burst."""
     is_replay: bool
-    """True when an archived alert was sent again: no burst of now."""
+    """True if an archived alert is replayed, so that this is not a current event."""
     written: AwareDatetime
     headline: str
-    """The result in one line of plain text."""
+    """Result in one line of plain text."""
     best_position: Position | None
-    """The position recommended to observers; None when there is none."""
+    """Position recommended to observers; None without a credible position."""
     best_reason: str
-    """Why it is recommended, or why there is none."""
+    """Reason for the recommendation, or why there is none."""
     positions: tuple[Position, ...]
     crosscheck: tuple[PositionPair, ...]
-    """Every pair of ``positions``."""
+    """Comparison of every pair of ``positions``."""
     claims: tuple[ClaimCheck, ...]
-    """What the notices claim, recomputed."""
+    """Values of the notices, verified."""
     verdict: BurstVerdict = BurstVerdict.UNCLEAR
-    """What positions and catalogues say together; ``unclear`` also in reports older than the verdict."""
+    """Overall verdict from positions and catalogues; ``unclear`` also in reports older than this field."""
     verdict_reason: str = ""
-    """In sentences, with the numbers."""
+    """Reason for the verdict in sentences, with the numbers."""
     catalogues: tuple[CatalogueAnswer, ...] = ()
-    """What each catalogue gave around each position, also that it could not be asked."""
+    """Result of each catalogue search around each position, including failed searches."""
     associations: tuple[SourceMatch, ...] = ()
-    """Positions against catalogued sources, the likeliest first."""
+    """Comparison of every position with every catalogued source near it, the most probable first."""
     identities: tuple[SourceIdentity, ...] = ()
-    """What the catalogues say about each of the sources in ``localisation.sources``, where there are several;
-    empty also in earlier reports."""
+    """Identification of each source in ``localisation.sources``; empty if there is only one, and in earlier
+    reports."""
     flags: tuple[str, ...] = ()
-    """Published values that are impossible; they are in no result."""
+    """Unphysical published values, which are excluded from all results."""
     gp: GpOutcome
     localisation: Localisation | None
-    """Our own result; None when it was not made."""
+    """Result of our localisation; None if it was not done."""
     analysis: SourceAnalysis | None
-    """Light curve, hardness and spectrum of the source; None in a preliminary report, or when they failed."""
+    """Light curve, hardness and spectrum; None in a preliminary report, and if the analysis failed."""
     packets: PacketCounts | None
     lost: LostTime | None = None
-    """What was not received of the observation; None without an event file, and in earlier reports."""
+    """Time and photons that were not received; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
-    """Name -> file; the plots are among them."""
+    """Name -> file, including the plots."""
     timeline: tuple[TimelineEntry, ...]
-    """In order of time."""
+    """Entries in order of time."""
     trigger_time: AwareDatetime | None
-    """T0 of the burst; None when no notice tells."""
+    """T0 of the burst, UTC; None if no notice gives it."""
     alert: AlertSummary
     related: tuple[AlertSummary, ...]
     warnings: tuple[str, ...]
@@ -161,7 +161,7 @@ class Report(KeptModel):
     """Version of this software."""
 
     def to_json(self) -> bytes:
-        """Write the report as JSON: a stable order of fields, every time in UTC with milliseconds.
+        """Return the report as JSON with a stable order of fields, and times in UTC with milliseconds.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class Report(KeptModel):
 
 
 class ReportProducts(Model):
-    """Where a report was written, and what it says in short."""
+    """Files of a written report, and its summary."""
 
     status: ReportStatus
     headline: str
@@ -188,7 +188,7 @@ class ReportProducts(Model):
 
 
 class _EveryField(GenerateJsonSchema):
-    """Every field is written, also one that has a default."""
+    """Schema generator that requires every field, including those with a default."""
 
     def field_is_required(self, *args: Any, **options: Any) -> bool:
         return True
@@ -196,7 +196,7 @@ class _EveryField(GenerateJsonSchema):
 
 @cache
 def report_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the written report; published as ``docs/report.schema.json``."""
+    """Return the JSON Schema (2020-12) of the report, published as ``docs/report.schema.json``."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
@@ -207,4 +207,4 @@ def report_schema() -> dict[str, Any]:
 def _moment_text(value: object) -> str:
     if isinstance(value, datetime):
         return utc_text(value)
-    raise TypeError(f"a report holds no {type(value).__name__}")
+    raise TypeError(f"a report cannot hold a {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page, readable on a phone and in the dark."""
+"""The report as one self-contained HTML page, also for phones and dark mode."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ from mxtvhf.reporting.report.verdict import (
 def render_page(
     report: Report, plots: Iterable[Plot | Picture], source_plots: Iterable[Plot | Picture] = ()
 ) -> bytes:
-    """Render a report as HTML.
+    """Return a report as an HTML page.
 
     Parameters
     ----------
     report
-        What to show; every text in it is escaped.
+        Report to show; all its text is escaped.
     plots
-        Embedded in this order.
+        Plots in the order of the page.
     source_plots
-        Those of the source's light curve and spectrum, embedded beside their numbers.
+        Plots of light curve and spectrum, next to their numbers.
 
     Returns
     -------
     bytes
-        UTF-8. The page needs no other file and loads nothing from anywhere.
+        The page in UTF-8; it needs no other file and loads nothing.
     """
     return _template().render(report=report, plots=list(plots), source_plots=list(source_plots)).encode()
 
 
 def sky_links(position: Position) -> dict[str, str]:
-    """Addresses that show a position in SIMBAD, ESASky and Aladin Lite."""
+    """Return the addresses of a position in SIMBAD, ESASky and Aladin Lite."""
     place = f"{round(position.ra_deg, 6) % 360.0:.6f} {position.dec_deg:+.6f}"
-    # SIMBAD takes no radius of 0.0 arcsec.
+    # SIMBAD refuses a radius of 0.0 arcsec.
     radius = max(position.r90_arcsec or 60.0, 0.1)
     target, view = quote(place), max(0.1, 6.0 * radius / 3600.0)
     return {
@@ -67,13 +67,13 @@ def sky_links(position: Position) -> dict[str, str]:
 
 
 def product_address(path: str, report: Report) -> str:
-    """Address of a product relative to the report's page; ``path`` is relative to the run's folder."""
+    """Return the address of a product relative to the page; ``path`` is relative to the run's folder."""
     up = "../" if report.status == "preliminary" else ""
     return up + quote(path)
 
 
 def latency_text(seconds: float) -> str:
-    """Write a time since the trigger with its sign: ``+183.2 s``, ``+3.4 h``, ``+12.1 d``."""
+    """Format a time since the trigger with its sign: ``+183.2 s``, ``+3.4 h``, ``+12.1 d``."""
     return duration_text(seconds, sign="+")
 
 
@@ -82,14 +82,14 @@ def _separation_text(position: Position, best: Position) -> str:
 
 
 def checked_catalogues(report: Report, position: Position | None = None) -> list[str]:
-    """Say which catalogues were checked, and why others were not.
+    """Return one line about the checked catalogues, and one for each that was not checked.
 
     Parameters
     ----------
     report
-        What was asked.
+        Report with the catalogue searches.
     position
-        Only what was checked around it counts; None: around any position.
+        Position around which a search counts; None for any position.
     """
     checked = {
         f"{answer.catalogue}, version {answer.version}" if answer.version else answer.catalogue
@@ -101,7 +101,7 @@ def checked_catalogues(report: Report, position: Position | None = None) -> list
 
 
 def _words(text: str) -> str:
-    """Write the name of a moment, a product or a count as words; what follows a space stays as it is."""
+    """Return a name with spaces for its underscores; text after the first space is kept."""
     name, space, rest = text.partition(" ")
     return name.replace("_", " ") + space + rest
 
@@ -112,12 +112,12 @@ def _template() -> Template:
 
 
 def page_environment(*loaders: BaseLoader) -> Environment:
-    """Make the environment of the templates: everything is escaped, nothing unknown is let pass.
+    """Return the environment of the templates: it escapes everything and refuses undefined names.
 
     Parameters
     ----------
-    loaders
-        Where templates are looked for before the report's own.
+    *loaders
+        Loaders that take precedence over that of the report's own templates.
     """
     environment = Environment(
         loader=ChoiceLoader([*loaders, PackageLoader("mxtvhf.reporting.report")]),

@@ -1,8 +1,8 @@
-"""The plots of a report: the detector, the light curve; the sky is in ``skyplot``.
+"""The plots of a report: detector and light curve; the sky is in ``sky_plot``.
 
-Matplotlib is imported where it draws: it takes about a second, and most processes never draw. The
-reports wait for the plots; so scales and the sky's legend are drawn line by line, in about two thirds of the
-time that a panel with matplotlib's own takes.
+Matplotlib is imported inside the functions, since the import takes about a second and most processes never
+draw. Axes and the legend of the sky are drawn line by line, which takes about two thirds of the time of
+matplotlib's own ones; the reports wait for the plots.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SMOOTHING_PIXELS = 3.0
-"""Sigma of the Gaussian that makes single photons visible on 256 x 256 pixels, pixels."""
+"""Sigma of the Gaussian smoothing that makes single photons visible, pixels."""
 
 DPI = 110
 WIDTH_INCH = 4.6
 LEFT_INCH, RIGHT_INCH, TOP_INCH = 0.64, 0.18, 0.1
 PANEL_INCH = WIDTH_INCH - LEFT_INCH - RIGHT_INCH
 DETECTOR_BELOW_INCH = 1.36
-"""Room below the detector for its scale, the colours and the legend."""
+"""Height below the detector for its axis, the colour bar and the legend."""
 INK, SOFT, GRID, UNUSED = "#1f2933", "#5b6875", "#e3e8ed", "#2fd6c8"
 TICKS: dict[str, Any] = {"color": SOFT, "linestyle": "none", "markersize": 3.5, "clip_on": False}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as it is kept: a PNG that carries its own words."""
+    """Plot as a PNG file that contains its caption and description."""
 
     caption: str
     description: str
-    """What it shows, for those who do not see it."""
+    """Text alternative for screen readers."""
     png: bytes
     size: tuple[int, int]
     """Width and height, px."""
 
     @classmethod
     def read(cls, png: bytes) -> Picture:
-        """Read what ``Plot.png`` gave."""
+        """Read the PNG of ``Plot.png``."""
         from PIL import Image
 
         with Image.open(BytesIO(png)) as image:
@@ -64,19 +64,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawn plot with its words."""
+    """Drawn plot with its caption and description."""
 
     caption: str
     description: str
-    """What it shows, for those who do not see it."""
+    """Text alternative for screen readers."""
     figure: Figure
 
     @cached_property
     def png(self) -> bytes:
-        """The plot as PNG, its words inside; the same plot gives the same bytes."""
+        """Plot as PNG with caption and description; the same plot gives the same bytes."""
         file = BytesIO()
         words = {"Software": None, "Title": self.caption, "Description": self.description}
-        # The report waits for it: a file a little larger is written in half the time.
+        # The report waits for this; a slightly larger file takes half the time.
         self.figure.savefig(file, format="png", metadata=words, pil_kwargs={"compress_level": 1})
         return file.getvalue()
 
@@ -87,20 +87,20 @@ class Plot:
 
     @property
     def picture(self) -> Picture:
-        """What is kept of it."""
+        """Plot as a picture."""
         return Picture(self.caption, self.description, self.png, self.size)
 
 
 def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plot:
-    """Draw the smoothed counts on the detector with the source found.
+    """Draw the smoothed counts on the detector with the detected source.
 
     Parameters
     ----------
     photons
         The photons; at least one.
     localisation
-        Where the source is; its 90 % circle and the arms of the optics' cross are marked, and the hot pixels,
-        whose photons are left out.
+        Result of the localisation; the source with its R90, the arms of the PSF and the excluded hot pixels
+        are marked.
     """
     from matplotlib import colormaps
     from scipy.ndimage import gaussian_filter
@@ -116,13 +116,13 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
     smooth = gaussian_filter(counts, SMOOTHING_PIXELS, mode="constant")
     figure, axes = panel(PANEL_INCH, DETECTOR_BELOW_INCH)
     brightest = max(float(smooth.max()), 1e-12)
-    # Coloured here, once per detector pixel: imshow would do it for every pixel of the picture.
+    # One colour per detector pixel; imshow would compute it for every pixel of the picture.
     colours = colormaps["magma"](np.sqrt(smooth / brightest), bytes=True)
     axes.imshow(colours, origin="lower", interpolation="nearest")
     axes.autoscale(False)
     scales(axes, "Detector column (pixel)", "Detector row (pixel)", grid=False)
     _colour_bar(figure, brightest)
-    words = f"Smoothed counts on the detector, {len(photons)} in all"
+    words = f"Smoothed counts on the detector, {len(photons)} photons in total"
     if localisation and localisation.detector_x is not None and localisation.detector_y is not None:
         _source(axes, localisation.detector_x, localisation.detector_y, localisation.position)
         words += f"; source at column {localisation.detector_x:.1f}, row {localisation.detector_y:.1f}"
@@ -130,34 +130,34 @@ def detector_plot(photons: PhotonList, localisation: Localisation | None) -> Plo
         _others(axes, others)
         words += f"; other sources {', '.join(source.name for source in others)}"
     if hot:
-        axes.plot(*zip(*hot, strict=True), "x", color=UNUSED, markersize=6, label="hot pixels, not used")
-        words += f"; {len(hot)} hot pixels not used"
+        axes.plot(*zip(*hot, strict=True), "x", color=UNUSED, markersize=6, label="hot pixels, excluded")
+        words += f"; {len(hot)} hot pixels excluded"
     if lines:
-        words += f"; {lines_text(lines)} not used"
+        words += f"; {lines_text(lines)} excluded"
     _detector_legend(figure, axes)
     return Plot("Detector", f"{words}.", figure)
 
 
 def detector_frame() -> tuple[float, float, float, float]:
-    """Return where the detector lies in its plot: left, top, side of the square and width of the plot, px."""
+    """Return the place of the detector in its plot: left, top, side of the square, width of the plot, px."""
     return DPI * LEFT_INCH, DPI * TOP_INCH, DPI * PANEL_INCH, DPI * WIDTH_INCH
 
 
 def light_curve_plot(
     photons: PhotonList, start_met: float, *, is_trigger: bool, lost: Sequence[LostGap] = ()
 ) -> Plot:
-    """Draw counts per bin against time, whole detector; bars are the square root of the counts.
+    """Draw the counts of the whole detector per time bin; error bars are the square root of the counts.
 
     Parameters
     ----------
     photons
         The photons; at least one.
     start_met
-        Zero of the time axis, s of MET.
+        Zero of the time axis, MET, s.
     is_trigger
-        True when that zero is the burst's trigger, so that the axis says so.
+        True if that zero is T0, for the label of the axis.
     lost
-        Stretches of time to be shaded, since not every photon of them was received.
+        Time intervals with lost photons, which are shaded.
     """
     first, width, counts = binned(photons.time - start_met)
     edges = first + width * np.arange(len(counts) + 1)
@@ -174,21 +174,21 @@ def light_curve_plot(
     scales(axes, f"Time since {zero} (s)", f"Photons per {width:g} s", grid=True)
     return Plot(
         "Light curve",
-        f"Photons against time, {len(photons)} in all, {edges[0]:g} s to {edges[-1]:g} s since {zero}, "
+        f"Photons against time, {len(photons)} in total, {edges[0]:g} s to {edges[-1]:g} s since {zero}, "
         f"in bins of {width:g} s; at most {counts.max():g} in a bin."
-        + (" Shaded: not every photon of this time was received." if lost else ""),
+        + (" Shaded: time intervals with lost photons." if lost else ""),
         figure,
     )
 
 
 def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np.float64]]:
-    """Bin times: start of the first bin, bin width (a round number, about 30 bins), counts per bin.
+    """Return the start of the first bin, the bin width and the counts per bin.
 
-    Bins start at a multiple of the width, and are never shorter than a detector frame.
+    The width is a round number that gives about 30 bins of at least a detector frame.
     """
     span = float(np.ptp(since))
     frame = instrument().detector.frame_time_s
-    # Up to the range of the on-board clock: a single photon with a wrong time must not cost the report.
+    # Up to the range of the on-board clock, since a photon with a wrong time must not stop the report.
     candidates = [factor * 10.0**power for power in range(-1, 9) for factor in (1.0, 2.0, 5.0)]
     width = next(one for one in candidates if one >= max(span / 30.0, frame))
     first = float(np.floor(since.min() / width) * width)
@@ -197,7 +197,7 @@ def binned(since: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np
 
 
 def panel(height: float, below: float) -> tuple[Figure, Axes]:
-    """Make a figure with one panel of a height, and room below for labels and legend, inches."""
+    """Return a figure with one panel; panel height and space below it in inches."""
     from matplotlib.figure import Figure
 
     total = height + below + TOP_INCH
@@ -209,14 +209,14 @@ def panel(height: float, below: float) -> tuple[Figure, Axes]:
 
 
 def _frame(axes: Axes) -> None:
-    """Leave of matplotlib's own scales only the frame."""
+    """Hide matplotlib's own axes except the frame."""
     axes.spines[:].set_color(SOFT)
     axes.xaxis.set_visible(False)
     axes.yaxis.set_visible(False)
 
 
 def scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
-    """Draw ticks, their numbers and the names of both scales, and the grid; the limits must be set."""
+    """Draw ticks, labels and grid of both axes; the limits must be set."""
     (left, right), (lower, upper) = axes.get_xlim(), axes.get_ylim()
     columns, rows = ticks_of(left, right), ticks_of(lower, upper)
     if grid:
@@ -227,7 +227,7 @@ def scales(axes: Axes, across: str, upward: str, *, grid: bool) -> None:
 
 
 def ticks_of(first: float, last: float) -> dict[float, str]:
-    """Find up to seven round numbers within two limits, and how they are written."""
+    """Return up to seven round numbers within two limits, with their labels."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = sorted((first, last))
@@ -240,7 +240,7 @@ def ticks_of(first: float, last: float) -> dict[float, str]:
 
 
 def lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
-    """Draw the scale below a panel."""
+    """Draw the axis below a panel."""
     where, inch = axes.get_xaxis_transform(), axes.figure.dpi / axes.bbox.height
     axes.plot(list(ticks), np.zeros(len(ticks)), marker=3, transform=where, **TICKS)
     number: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 9, "color": INK, "transform": where}
@@ -250,7 +250,7 @@ def lower_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
 
 
 def left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
-    """Draw the scale left of a panel."""
+    """Draw the axis to the left of a panel."""
     where, inch = axes.get_yaxis_transform(), axes.figure.dpi / axes.bbox.width
     axes.plot(np.zeros(len(ticks)), list(ticks), marker=0, transform=where, **TICKS)
     number: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9, "color": INK, "transform": where}
@@ -260,7 +260,7 @@ def left_scale(axes: Axes, ticks: Mapping[float, str], words: str) -> None:
 
 
 def _source(axes: Axes, column: float, row: float, position: Position | None) -> None:
-    """Mark the fitted place: its 90 % circle and, outside, the directions of the optics' arms."""
+    """Mark the fitted source: its R90 and, outside, the arms of the PSF."""
     from matplotlib.patches import Circle
 
     radius = 7.0
@@ -276,7 +276,7 @@ def _source(axes: Axes, column: float, row: float, position: Position | None) ->
     axes.plot([], [], "o", label="source, R90", **ring)
     gap = max(radius, 4.0) + 3.0
     arms: dict[str, Any] = {"color": "white", "alpha": 0.6, "linewidth": 0.9, "linestyle": (0, (2, 4))}
-    axes.plot([], [], label="arms of the optics", **arms)
+    axes.plot([], [], label="arms of the PSF", **arms)
     for sign in (-1, 1):
         near, far = gap * sign, 1000.0 * sign
         axes.plot([column + near, column + far], [row, row], **arms)
@@ -284,7 +284,7 @@ def _source(axes: Axes, column: float, row: float, position: Position | None) ->
 
 
 def _others(axes: Axes, sources: Sequence[LocalisedSource]) -> None:
-    """Mark the sources beside the burst: dotted 90 % circles with their names."""
+    """Mark the other sources by dotted 90 % error circles with their names."""
     from matplotlib.patches import Circle
 
     for source in sources:
@@ -302,7 +302,7 @@ def _others(axes: Axes, sources: Sequence[LocalisedSource]) -> None:
 
 
 def _colour_bar(figure: Figure, brightest: float) -> None:
-    """Draw the scale of the colours below the detector: the square root of the counts up to the brightest."""
+    """Draw the colour bar below the detector: the square root of the counts up to the maximum."""
     from matplotlib import colormaps
 
     height = figure.get_figheight()
@@ -315,7 +315,7 @@ def _colour_bar(figure: Figure, brightest: float) -> None:
 
 
 def _detector_legend(figure: Figure, axes: Axes) -> None:
-    """Explain the marks at the bottom, on the dark ground they are made for."""
+    """Draw the legend at the bottom, on the dark background of the marks."""
     marks, words = axes.get_legend_handles_labels()
     if marks:
         figure.legend(

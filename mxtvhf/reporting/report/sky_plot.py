@@ -1,4 +1,4 @@
-"""The plot of the sky: the 90 % circles of all positions, and the regions of our own posterior."""
+"""The plot of the sky: 90 % error circles of all positions, and the credible regions of our posterior."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ LINES: dict[Origin, tuple[str, Any]] = {
     Origin.GRM: ("#5b6875", (0, (1, 4))),
     Origin.OTHER: ("#5b6875", (0, (4, 1, 1, 1, 1, 1))),
 }
-"""Colour and dash pattern of each origin, the pattern for those who do not tell the colours apart.
+"""Colour and dash pattern of each origin; the pattern helps readers with colour blindness.
 
-Our own line is whole like that of ECLAIRs, and thicker than all others.
+Our own line is solid like that of ECLAIRs, and thicker than all others.
 """
 
 WIDEST_SKY_ARCMIN = 90.0
-"""A circle that reaches farther out is not drawn (GRM's are of many degrees) but named in the legend."""
+"""An error circle that extends farther is only listed in the legend (those of GRM have many degrees)."""
 
 OTHER_SOURCE = "#8a3a5e"
-"""Colour of the sources that our photons show beside the burst; their circles are dotted."""
+"""Colour of the other sources in our photons; their error circles are dotted."""
 SHADE = "#e0559a"
 ROW_INCH = 0.19
-"""Of the legend."""
+"""Height of a row of the legend."""
 
 
 def sky_plot(
@@ -52,20 +52,20 @@ def sky_plot(
     sources: Sequence[Position] = (),
     half_width_arcmin: float | None = None,
 ) -> Plot:
-    """Draw the 90 % circles of all positions around the best one, North up, East left.
+    """Draw the 90 % error circles of all positions around the best one, North up, East left.
 
     Parameters
     ----------
     positions
-        What to draw, in order; one without a radius is a cross only.
+        Positions in drawing order; one without a radius is drawn as a cross.
     best
         Centre of the tangent plane.
     regions
-        Of our own position's posterior: they are shaded.
+        Credible regions of our posterior, which are shaded.
     sources
-        Other sources that our photons show, labelled with their names: they are drawn thin, with the name.
+        Other sources in our photons, labelled with their names.
     half_width_arcmin
-        Half the width of the view; None shows all circles that end within ``WIDEST_SKY_ARCMIN``.
+        Half width of the view; None shows all error circles within ``WIDEST_SKY_ARCMIN``.
     """
     reaches = {position.label: _reach(position, best) for position in (*positions, *sources)}
     shown = [position for position in positions if reaches[position.label] <= WIDEST_SKY_ARCMIN]
@@ -91,8 +91,8 @@ def sky_plot(
     if beside:
         circles += f". {_sources_text(beside)}"
     return Plot(
-        "Sky, 90 % circles" if half_width_arcmin is None else "Sky, around the best position",
-        f"Sky map {2 * half:.3g} arcmin wide around {place}, North up, East left. 90 % circles: {circles}.",
+        "Sky, 90 % error circles" if half_width_arcmin is None else "Sky, around the best position",
+        f"Sky map {2 * half:.3g}' wide around {place}, North up, East left. 90 % error circles: {circles}.",
         figure,
     )
 
@@ -101,14 +101,14 @@ _SOURCE_STYLE: dict[str, Any] = {"color": OTHER_SOURCE, "linestyle": ":", "linew
 
 
 def zoom_half_width_arcmin(positions: Sequence[Position], best: Position) -> float | None:
-    """Half width of a closer view of the best position, arcmin; None when the full view shows it well."""
+    """Return the half width of a closer view of the best position, arcmin; None if the full view suffices."""
     radius = (best.r90_arcsec or 0.0) / 60.0
     widest = max((reach for p in positions if (reach := _reach(p, best)) <= WIDEST_SKY_ARCMIN), default=0.0)
     return 3.0 * radius if radius > 0.0 and widest > 5.0 * radius else None
 
 
 def _reach(position: Position, best: Position) -> float:
-    """How far from the centre a position's circle extends, arcmin; infinite far from the tangent point."""
+    """Return the largest offset of an error circle from the centre, arcmin; infinite far from the centre."""
     away = separation_arcsec(best.ra_deg, best.dec_deg, position.ra_deg, position.dec_deg) / 60.0
     if away > 2.0 * WIDEST_SKY_ARCMIN:
         return float("inf")
@@ -124,7 +124,7 @@ def _place(ra_deg: float, dec_deg: float, best: Position) -> tuple[float, float]
 
 
 def _styles(positions: Sequence[Position]) -> dict[str, dict[str, Any]]:
-    """Line of each position by its label; one that a later one of its origin supersedes is pale."""
+    """Return the line style of each position by its label; superseded positions are pale."""
     latest = {position.origin: position.label for position in positions}
     return {
         position.label: {
@@ -147,7 +147,7 @@ def _circle(axes: Axes, position: Position, best: Position, style: dict[str, Any
 
 
 def _name(axes: Axes, source: Position, best: Position, half: float) -> None:
-    """Write the name of a source beside its circle, where the view has it."""
+    """Draw the name of a source next to its error circle, if it is in the view."""
     east, north = _offset(source, best)
     if max(abs(east), abs(north)) < half:
         north += (source.r90_arcsec or 0.0) / 60.0 + 0.03 * half
@@ -156,7 +156,7 @@ def _name(axes: Axes, source: Position, best: Position, half: float) -> None:
 
 
 def _shade(axes: Axes, regions: Sequence[CredibleRegion], best: Position) -> None:
-    """Fill the regions, the smaller ones over the larger; holes in them stay empty."""
+    """Fill the regions, the smaller ones on top; holes stay empty."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -186,7 +186,7 @@ def _sky_legend(
     regions: Sequence[CredibleRegion],
     sources: Sequence[Position],
 ) -> None:
-    """List below the panel all positions, with the line of each that is drawn, regions and sources."""
+    """Draw the legend below the panel: positions with their line styles, regions and sources."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
@@ -215,7 +215,7 @@ def _sky_legend(
 
 def _entry(position: Position, shown: bool) -> str:
     size = f"R90 {radius_text(position.r90_arcsec)}" if position.r90_arcsec else "no radius"
-    return f"{position.name}, {size}{'' if shown else ', too wide for this view'}"
+    return f"{position.name}, {size}{'' if shown else ', too large for this view'}"
 
 
 def _regions_text(regions: Sequence[CredibleRegion]) -> str:

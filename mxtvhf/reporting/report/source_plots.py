@@ -1,4 +1,4 @@
-"""The plots of the source: its rate against time, its spectrum."""
+"""The plots of the source: light curve and spectrum."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEIGHT_INCH, _BELOW_INCH = 2.9, 0.86
 
 
 def source_plots(analysis: SourceAnalysis | None) -> dict[str, Callable[[], Plot]]:
-    """Tell what there is data for: name -> what draws it."""
+    """Return name -> function that draws it, for the plots that have data."""
     plots: dict[str, Callable[[], Plot]] = {}
     if analysis is not None and analysis.light_curve is not None:
         plots["source_light_curve"] = partial(source_light_curve_plot, analysis.light_curve)
@@ -38,7 +38,7 @@ def source_plots(analysis: SourceAnalysis | None) -> dict[str, Callable[[], Plot
 
 
 def source_light_curve_plot(curve: LightCurve) -> Plot:
-    """Draw the net rate: bins of equal width with their errors, Bayesian blocks, the fitted decay."""
+    """Draw the net rate: bins of equal width, Bayesian blocks and the fitted decay."""
     bins = [(one, one.rate) for one in curve.bins if one.rate is not None]
     middle = np.array([0.5 * (one.start_s + one.stop_s) for one, _ in bins])
     low, value, high = _ends([rate for _, rate in bins])
@@ -46,7 +46,7 @@ def source_light_curve_plot(curve: LightCurve) -> Plot:
     figure, axes = panel(_HEIGHT_INCH, _BELOW_INCH)
     bottom, top = min(0.0, float(low.min())), float(high.max())
     axes.set(xlim=(curve.bins[0].start_s, curve.bins[-1].stop_s), ylim=(1.1 * bottom, 1.1 * top))
-    zero = "the trigger T0" if curve.zero_is_trigger else "the start of good time"
+    zero = "the trigger T0" if curve.zero_is_trigger else "the start of the GTI"
     scales(axes, f"Time since {zero} (s)", "Rate (counts/s)", grid=True)
     axes.vlines(middle, low, high, color=DATA, linewidth=1.0)
     axes.plot(middle, value, "o", color=DATA, markersize=3.0, label="bins")
@@ -71,9 +71,9 @@ def _decay(axes: Axes, decay: DecayFit, first: float, last: float) -> None:
 
 
 def spectrum_plot(fit: SpectralFit) -> Plot:
-    """Draw the net spectrum of the source region with the folded model, both scales logarithmic.
+    """Draw the net spectrum of the source region with the folded model, both axes logarithmic.
 
-    A bin whose net counts are not above zero has only the upper end of its error.
+    A bin without positive net counts is drawn as the upper end of its error bar only.
     """
     edges = np.log10([fit.bins[0].low_kev, *(one.high_kev for one in fit.bins)])
     low, value, high = _ends([one.rate for one in fit.bins])
@@ -100,7 +100,7 @@ def spectrum_plot(fit: SpectralFit) -> Plot:
 
 
 def _ends(measured: Sequence[Measurement]) -> tuple[Floats, Floats, Floats]:
-    """Lower ends, values and upper ends."""
+    """Return lower ends, values and upper ends."""
     value = np.array([one.value for one in measured])
     low = np.array([one.error_low or 0.0 for one in measured])
     high = np.array([one.error_high or 0.0 for one in measured])
@@ -108,7 +108,7 @@ def _ends(measured: Sequence[Measurement]) -> tuple[Floats, Floats, Floats]:
 
 
 def _log_scales(axes: Axes, across: str, upward: str) -> None:
-    """Draw the scales of a panel whose coordinates are logarithms, and the grid; the limits must be set."""
+    """Draw axes and grid of a panel with logarithmic coordinates; the limits must be set."""
     columns, rows = log_ticks(*axes.get_xlim()), log_ticks(*axes.get_ylim())
     axes.vlines(list(columns), *axes.get_ylim(), color=GRID, linewidth=0.8, zorder=0)
     axes.hlines(list(rows), *axes.get_xlim(), color=GRID, linewidth=0.8, zorder=0)
@@ -117,7 +117,7 @@ def _log_scales(axes: Axes, across: str, upward: str) -> None:
 
 
 def log_ticks(low: float, high: float) -> dict[float, str]:
-    """Find round numbers between two decimal logarithms, and how they are written: 1, 2 and 5, or decades."""
+    """Return round numbers between two decimal logarithms with their labels: 1, 2 and 5, or decades."""
     steps = (1.0, 2.0, 5.0) if high - low < 2.5 else (1.0,)
     decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     values = [step * 10.0**decade for decade in decades for step in steps]

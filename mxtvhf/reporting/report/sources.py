@@ -1,4 +1,4 @@
-"""The sources that the VHF photons show, where there are several: as rows of a table and in sentences."""
+"""Several sources in the VHF photons, as rows of a table and in sentences."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.model import SourceIdentity
 from mxtvhf.localisation.model import Localisation, LocalisedSource
-from mxtvhf.models.angles import angle_text, separation_arcsec
+from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.reporting.report.model import Report
 
 _SURE = 0.9
-"""Probability from which a source is said to fade, or to be steady."""
+"""Probability from which a source is called fading or steady."""
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A source as a row of a table."""
+    """Row of the table of sources."""
 
     source: LocalisedSource
     is_burst: bool
-    """True for the one that is taken as the burst."""
+    """True for the source that is identified as the burst."""
     from_burst: str
-    """Separation from that one; ``-`` for itself."""
+    """Separation from the burst; ``-`` for the burst itself."""
     spectrum: str
     variability: str
     in_eclairs: str
     catalogue: str
-    """The catalogued source that it is."""
+    """Catalogued source that it is identified with."""
     confused: str
-    """Sources too near to be told apart from it."""
+    """Names of sources too close to be separated from it."""
 
 
 def source_rows(report: Report) -> list[SourceRow]:
-    """Return the sources by falling significance; empty where there are fewer than two."""
+    """Return the sources by decreasing significance; empty with fewer than two."""
     found = report.localisation
     burst = chosen_source(found)
     if found is None or burst is None or len(found.sources) < 2:
@@ -55,7 +55,7 @@ def source_rows(report: Report) -> list[SourceRow]:
 
 
 def source_lines(localisation: Localisation) -> list[str]:
-    """Return several sources as lines of text, and why one is taken as the burst; none for one source."""
+    """Return several sources as lines of text, and the reason for the choice; empty with one source."""
     if len(localisation.sources) < 2:
         return []
     lines = []
@@ -63,7 +63,7 @@ def source_lines(localisation: Localisation) -> list[str]:
         (ra, dec), radius = source.position.degrees_text, source.position.r90_arcsec or 0.0
         mark = "*" if source.name == localisation.chosen else " "
         lines.append(
-            f"{mark} {source.name:3}  RA {ra}  Dec {dec}  R90 {radius:.1f} arcsec  "
+            f"{mark} {source.name:3}  RA {ra}  Dec {dec}  R90 {radius_text(radius)}  "
             f"{source.n_source:.0f} photons, TS {source.ts:.1f}, {variability_text(source)}"
             f"{f', {source.known_as}' if source.known_as else ''}"
         )
@@ -72,13 +72,13 @@ def source_lines(localisation: Localisation) -> list[str]:
 
 
 def chosen_source(localisation: Localisation | None) -> LocalisedSource | None:
-    """Return the source that is taken as the burst; None without a list of sources."""
+    """Return the source that is identified as the burst; None without a list of sources."""
     sources = localisation.sources if localisation else ()
     return next((source for source in sources if localisation and source.name == localisation.chosen), None)
 
 
 def other_sources(localisation: Localisation | None) -> list[LocalisedSource]:
-    """Return the sources that are not taken as the burst, the most significant first."""
+    """Return the other sources, the most significant first."""
     burst = chosen_source(localisation)
     if localisation is None or burst is None:
         return []
@@ -86,14 +86,14 @@ def other_sources(localisation: Localisation | None) -> list[LocalisedSource]:
 
 
 def choice_sentence(localisation: Localisation | None) -> str | None:
-    """Say why one of several sources is taken as the burst; None where there is only one."""
+    """Return why one of several sources is identified as the burst; None with only one."""
     if localisation is None or localisation.chosen is None or localisation.choice is None:
         return None
-    return f"{localisation.chosen} is taken as the burst: {localisation.choice}."
+    return f"{localisation.chosen} is identified as the burst: {localisation.choice}."
 
 
 def variability_text(source: LocalisedSource) -> str:
-    """Say whether a source fades."""
+    """Describe the variability of a source."""
     if source.fading is None or source.decay_index is None:
         return "unknown (no T0)"
     if source.fading >= _SURE:
@@ -104,7 +104,7 @@ def variability_text(source: LocalisedSource) -> str:
 
 
 def catalogue_text(source: LocalisedSource, identity: SourceIdentity | None) -> str:
-    """Name the catalogued source that a source is, or say that there is none or that nobody asked."""
+    """Describe the catalogued source that a source is identified with, or why there is none."""
     match = identity.known if identity else None
     if match is not None:
         apart = angle_text(match.separation_arcsec)
@@ -120,20 +120,20 @@ def catalogue_text(source: LocalisedSource, identity: SourceIdentity | None) -> 
 
 
 def is_catalogued(report: Report, source: LocalisedSource) -> bool:
-    """Tell whether a source is a catalogued one, likelier than not."""
+    """Return True if a source is a catalogued one with a probability above 50 %."""
     identity = _identity(report, source)
     return source.known_as is not None or bool(identity and identity.known)
 
 
 def source_warnings(report: Report) -> list[str]:
-    """Say what a reader must know of extended sources, and where there are several, in sentences."""
+    """Return the caveats about extended sources and about several sources, in sentences."""
     burst = chosen_source(report.localisation)
     others = other_sources(report.localisation)
     if burst is None:
         return []
     extended = [
-        f"{source.name} is wider than a point source, by {source.extent_arcmin:.1f} arcmin (1 sigma): it is "
-        "extended, or several sources that cannot be separated."
+        f"{source.name} is wider than a point source by {source.extent_arcmin:.1f}' (1 sigma): it is "
+        "extended, or it consists of several sources."
         for source in (burst, *others)
         if source.extent_arcmin is not None
     ]
@@ -155,7 +155,7 @@ def source_warnings(report: Report) -> list[str]:
 
 
 def _confusions(burst: LocalisedSource, others: list[LocalisedSource]) -> Iterator[str]:
-    """Name each pair that cannot be told apart once."""
+    """Yield a sentence for each pair of sources that cannot be separated."""
     told = set()
     for source in (burst, *others):
         for name in source.confused_with:
@@ -163,13 +163,13 @@ def _confusions(burst: LocalisedSource, others: list[LocalisedSource]) -> Iterat
             if pair not in told:
                 told.add(pair)
                 yield (
-                    f"{pair[0]} and {pair[1]} are closer than the width of the point spread function: "
-                    "position and counts of each depend on the other."
+                    f"{pair[0]} and {pair[1]} are closer than the width of the PSF; position and counts of "
+                    "each depend on the other."
                 )
 
 
 def _doubts_of_choice(report: Report, burst: LocalisedSource, others: list[LocalisedSource]) -> Iterator[str]:
-    """Say where the catalogues contradict the choice, which knew only bright sources."""
+    """Yield sentences if the catalogues contradict the choice, which only used the brightest sources."""
     if not is_catalogued(report, burst):
         return
     identity = _identity(report, burst)
@@ -178,10 +178,10 @@ def _doubts_of_choice(report: Report, burst: LocalisedSource, others: list[Local
         checked = _identity(report, other)
         if checked is None or not checked.checked or is_catalogued(report, other):
             continue
-        place = ", and lies in the ECLAIRs circle" if other.in_eclairs else ""
+        place = " and lies in the ECLAIRs error circle" if other.in_eclairs else ""
         yield (
-            f"{burst.name} is taken as the burst, but it is a catalogued source: {words}. {other.name} is in "
-            f"none of the catalogues checked{place}: the burst may be {other.name}."
+            f"{burst.name} is identified as the burst, but it is a catalogued source: {words}. {other.name} "
+            f"is uncatalogued{place}, so the burst may be {other.name}."
         )
 
 

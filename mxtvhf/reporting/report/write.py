@@ -23,7 +23,7 @@ from mxtvhf.reporting.report.source_plots import source_plots
 from mxtvhf.reporting.report.sources import other_sources
 
 SAME_IN_FINAL = ("plot_detector", "plot_light_curve")
-"""Plots of the preliminary report that GP's answer does not change: the final one shows the same files."""
+"""Plots of the preliminary report that do not depend on GP, so that the final one uses the same files."""
 
 
 def write_report(
@@ -35,24 +35,28 @@ def write_report(
     out: Path,
     written: datetime,
 ) -> ReportProducts:
-    """Write ``report.json``, ``report.html`` and the plots, each complete or not at all.
+    """Write ``report.json``, ``report.html`` and the plots, each atomically.
 
-    A plot that is among the run's products (``plot_<name>``) is shown as it is, not drawn again.
+    A plot that is already a product of the run (``plot_<name>``) is not drawn again.
 
     Parameters
     ----------
-    run, crosscheck, photons, written
+    run, crosscheck
         As in ``assembly.build_report``.
     status
-        A ``preliminary`` report goes to the folder ``preliminary`` below ``out``, where the final one does
-        not overwrite it.
+        A ``preliminary`` report is written to the folder ``preliminary`` in ``out``, so that the final one
+        does not overwrite it.
+    photons
+        As in ``assembly.build_report``.
     out
-        The run's product folder; the only place written to. Paths of products are relative to it.
+        Product folder of the run; paths of products are relative to it.
+    written
+        As in ``assembly.build_report``.
 
     Returns
     -------
     ReportProducts
-        The files with their SHA-256. The same input gives the same bytes.
+        Files with their SHA-256; the same input gives the same bytes.
     """
     folder = PurePosixPath(REPORT_FOLDERS[status])
     kept: dict[str, Product] = {}
@@ -82,7 +86,7 @@ def write_report(
 def plots_of(
     run: RunRecord, crosscheck: CrossCheck, photons: PhotonList | None
 ) -> dict[str, Callable[[], Plot]]:
-    """Tell what there is data for: name -> what draws it."""
+    """Return name -> function that draws it, for the plots that have data."""
     plots: dict[str, Callable[[], Plot]] = {}
     best = crosscheck.best
     if best is not None:

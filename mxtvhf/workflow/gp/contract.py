@@ -279,14 +279,14 @@ def checked_base_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        port_is_sound = parts.port is None or parts.port > 0
+        port_is_valid = parts.port is None or parts.port > 0
     except ValueError as error:
         raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: {error}") from None
     if "@" in parts.netloc:
         raise InvalidInput(
             "GP base URL: contains credentials; set login and password of the connection instead"
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_sound:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
         raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: expected http(s)://host[:port][/path]")
     if parts.query or parts.fragment:
         raise InvalidInput(f"GP base URL {one_line(url, 200)!r}: remove the query or fragment")

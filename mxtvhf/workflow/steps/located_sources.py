@@ -119,7 +119,7 @@ def _source(
         known_as=at_place[0] if at_place else None,
         in_eclairs=in_eclairs,
         extent_arcmin=_extent(found),
-        **_kind(found, trigger is not None and met_from_utc(trigger) < events.tstart),
+        **_spectrum_and_decay(found, trigger is not None and met_from_utc(trigger) < events.tstart),
     )
 
 
@@ -137,24 +137,24 @@ def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: fl
     return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
 
 
-def _kind(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
+def _spectrum_and_decay(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:
     """Return the spectrum and decay of a source, averaged over the probabilities of the source templates."""
-    kinds = None if found.evidence is None else found.evidence.fit.template_probabilities
+    probabilities = None if found.evidence is None else found.evidence.fit.template_probabilities
     spectra, decays = population().spectra, population().decays
-    if kinds is None:
-        kinds = expected_shares(decays=False)
-    by_course = kinds.reshape(len(spectra), -1)
-    part = by_course.sum(axis=1)
+    if probabilities is None:
+        probabilities = expected_shares(decays=False)
+    table = probabilities.reshape(len(spectra), -1)
+    of_spectrum = table.sum(axis=1)
     # The last time template is a burst of photons within a short interval.
-    of_time = by_course.sum(axis=0)[:-1] if by_course.shape[1] > len(decays) else None
-    if of_time is not None:
-        of_time = of_time / max(float(of_time.sum()), np.finfo(float).tiny)
+    of_decay = table.sum(axis=0)[:-1] if table.shape[1] > len(decays) else None
+    if of_decay is not None:
+        of_decay = of_decay / max(float(of_decay.sum()), np.finfo(float).tiny)
     index = np.array([decay.index for decay in decays])
     return {
-        "photon_index": float(part @ [spectrum.photon_index for spectrum in spectra]),
-        "nh_cm2": float(np.exp(part @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
-        "decay_index": None if of_time is None or not t0_known else float(of_time @ index),
-        "fading": None if of_time is None else float(of_time[index > 0.0].sum()),
+        "photon_index": float(of_spectrum @ [spectrum.photon_index for spectrum in spectra]),
+        "nh_cm2": float(np.exp(of_spectrum @ np.log([spectrum.nh_cm2 for spectrum in spectra]))),
+        "decay_index": None if of_decay is None or not t0_known else float(of_decay @ index),
+        "fading": None if of_decay is None else float(of_decay[index > 0.0].sum()),
     }
 
 

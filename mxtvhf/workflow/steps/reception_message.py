@@ -125,7 +125,7 @@ def reception_message(
     )
     if alert_path is None:
         raise problems[0]
-    alert = sound_alert(
+    alert = validated_alert(
         alert_path.read_bytes(), name=source_name(conf.alert), archive=archive, burst_id=conf.burst_id
     )
     for warning in alert.warnings:
@@ -213,7 +213,7 @@ def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence
         raise InvalidInput(reason) from error
 
 
-def sound_alert(raw: bytes, *, name: str, archive: Archive, burst_id: str | None = None) -> Alert:
+def validated_alert(raw: bytes, *, name: str, archive: Archive, burst_id: str | None = None) -> Alert:
     """Parse an alert; an unusable one goes to quarantine.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Address, login and client of GP, configured by an Airflow Connection."""
+"""Address, login and client of GP from an Airflow Connection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 def gp_connection(conn_id: str) -> Connection:
-    """Return the Airflow Connection of GP; fail the task without a retry if it is missing."""
+    """Return the Airflow Connection of GP. If it is missing, the task fails without a retry."""
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        raise AirflowFailException(f"Airflow Connection {conn_id!r} of GP is not defined") from None
+        raise AirflowFailException(
+            f"Airflow Connection {conn_id!r} of GP is missing; create it under Admin, Connections"
+        ) from None
 
 
 def gp_client(connection: Connection) -> GpClient:
@@ -35,21 +37,21 @@ def gp_client(connection: Connection) -> GpClient:
 
 
 def gp_auth(connection: Connection) -> tuple[str, str] | None:
-    """Return login and password of the Connection, if it has them."""
+    """Return the login and the password of the Connection; None without a login."""
     return (connection.login, connection.password or "") if connection.login else None
 
 
 def gp_base_url(connection: Connection | StoredConnection) -> str:
-    """Return the base URL of a Connection, written in any of the ways that Airflow's HttpHook takes.
+    """Return the base URL of a Connection in any form that Airflow's HttpHook accepts.
 
-    The host is ``gp.example.org`` or a whole URL, a path is allowed in both; the schema is ``http`` (the
-    default) or ``https``; the port belongs to the host name, before the path. A schema that is neither is
-    the path of a Connection that was given as ``http://host:port/path``.
+    The host is ``gp.example.org`` or a whole URL, both optionally with a path. The schema is ``http`` (the
+    default) or ``https``. The port follows the host name, before the path. Any other schema is the path of a
+    Connection that was given as ``http://host:port/path``.
 
     Raises
     ------
     InvalidInput
-        Host and port or schema of the Connection contradict each other.
+        The host of the Connection contradicts its port or schema.
     """
     from mxtvhf.errors import InvalidInput
 

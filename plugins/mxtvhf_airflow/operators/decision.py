@@ -1,4 +1,4 @@
-"""Operators of the Burst Advocate's decision: ask, wait for the answer, announce."""
+"""Operators for the Burst Advocate's decision: ask, wait for the answer, and announce."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 REPORT_KEY = "report_sha256"
-"""XCom of ``ba_decision``: the report that the question was put with."""
+"""Key of the XCom of ``ba_decision`` with the digest of the report in the question."""
 
 
 class AskBAOperator(TriggerDagRunOperator):
-    """After a report: starts the run of the decision, under the same run id, without waiting for its end."""
+    """Starts the run of the decision about a report under the same run id, without waiting for its end."""
 
     template_fields: Sequence[str] = ()
 
@@ -36,29 +36,29 @@ class AskBAOperator(TriggerDagRunOperator):
         super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)
 
     def execute(self, context: Context) -> None:
-        """Ask once about a report; skip where there is nothing to announce."""
+        """Ask once about a report. Skip the task if there is nothing to announce."""
         from mxtvhf.archive.products import report_summary
 
         with airflow_errors(context, self.log):
             run = run_of(context)
             summary = report_summary(run.settings.products, run.run_id)
             if summary is None:
-                raise InvalidInput(f"{run.run_id}: no report to ask about")
+                raise InvalidInput(f"{run.run_id}: no report found; see the log of the task that writes it")
             check_askable(summary)
         if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=[run.run_id]):
-            self.log.info("%s was asked about before", run.run_id)
+            self.log.info("question about %s was already asked", run.run_id)
             return
         self.trigger_run_id, self.conf = run.run_id, {"burst_id": run.burst_id}
         super().execute(context)
 
 
 class BADecisionOperator(HITLOperator):
-    """Shows the result to the Burst Advocate and waits for the answer; no process waits."""
+    """Shows the result to the Burst Advocate and waits for the answer without occupying a process."""
 
     template_fields: Sequence[str] = ()
 
     def __init__(self, **kwargs: Any) -> None:
-        # Airflow passes the parameters of the DAG as those of the task, too; the form has its own.
+        # The form has its own parameters, but Airflow passes those of the DAG to the task.
         own = {
             "subject": "",
             "options": [APPROVE, REJECT],
@@ -69,7 +69,7 @@ class BADecisionOperator(HITLOperator):
         super().__init__(**{**kwargs, **own})
 
     def execute(self, context: Context) -> None:
-        """Write the drafts and ask."""
+        """Write the drafts and ask the question."""
         from mxtvhf.archive.products import product_folder
         from mxtvhf.reporting.announcement.question import read_report, write_question
 
@@ -92,17 +92,16 @@ class BADecisionOperator(HITLOperator):
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the decision; skip when nobody answered in time.
+        """Return the decision. Skip the task if nobody answered in time.
 
-        An answer about a report that was not the newest one fails this try, and the next one puts the
-        question with the newest.
+        An answer about an outdated report fails this try. The next try asks about the newest report.
         """
         from mxtvhf.reporting.announcement.question import answered_report, decision_of
 
         ti, run_id = context["ti"], context["dag_run"].run_id
         with airflow_errors(context, self.log):
             if event.get("error_type") == "timeout":
-                raise NothingToDo(f"{run_id}: nobody answered in time: nothing is announced")
+                raise NothingToDo(f"{run_id}: no answer in time; nothing is announced")
             user, answers = event["responded_by_user"], event["params_input"] or {}
             report, digest = answered_report(
                 read_settings().products,
@@ -124,14 +123,14 @@ class BADecisionOperator(HITLOperator):
 
 
 class AnnounceOperator(BaseOperator):
-    """Archives the decision and, when it approves, releases the announcement, once."""
+    """Archives the decision and, if approved, releases the announcement once."""
 
     def __init__(self, *, decided_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.decided_by = decided_by
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Release; what was released is the task's XCom."""
+        """Release the announcement and return it as the XCom of the task."""
         from mxtvhf.archive.archive import Archive
         from mxtvhf.reporting.announcement.deliveries import Channels
         from mxtvhf.reporting.announcement.model import Decision
@@ -141,7 +140,7 @@ class AnnounceOperator(BaseOperator):
         ti, settings = context["ti"], read_settings()
         with airflow_errors(context, self.log):
             decision = Decision.model_validate(ti.xcom_pull(task_ids=self.decided_by))
-            # A decision that was made before an upgrade from version 0.2.0 names no report.
+            # A decision made before an upgrade from version 0.2.0 contains no digest of its report.
             digest = decision.report_sha256 or ti.xcom_pull(task_ids=self.decided_by, key=REPORT_KEY)
             report = decided_report(settings.products, decision.burst_id, decision.run_id, digest)
             retraction = Archive(settings.archive).retraction(report.burst_id, is_test=report.is_test)
@@ -170,9 +169,9 @@ class AnnounceOperator(BaseOperator):
 
 
 def answer_params(positions: Sequence[str] = (), report: str = "") -> dict[str, Param]:
-    """Return the fields of the answer's form.
+    """Return the fields of the answer form.
 
-    The positions, and the digest of the report that is read, are known when the question is put.
+    The positions and the digest of the shown report are known only when the question is asked.
     """
     choice: dict[str, Any] = {"enum": list(positions)} if positions else {}
     read: dict[str, Any] = {"enum": [report]} if report else {}
@@ -180,14 +179,14 @@ def answer_params(positions: Sequence[str] = (), report: str = "") -> dict[str, 
     return {
         "position": Param("best", type="string", description="Position to announce", source="task", **choice),
         "comment": Param(
-            "", type=["null", "string"], description="To be announced with it", source="task", **comment
+            "", type=["null", "string"], description="Comment to publish", source="task", **comment
         ),
         "report": Param(
-            report, type=["null", "string"], description="The report that you read", source="task", **read
+            report, type=["null", "string"], description="Report shown to you", source="task", **read
         ),
     }
 
 
 def request_of(context: Context) -> DecisionRequest:
-    """Check the parameters of the run."""
+    """Return the validated parameters of the run."""
     return checked_params(DecisionRequest, context["dag_run"].conf or {})

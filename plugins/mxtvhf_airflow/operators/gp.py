@@ -1,4 +1,4 @@
-"""Step 4: start the analysis of the General Program pipeline (GP), at most once for each run."""
+"""Step 4: start GP's analysis, at most once for each run."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from mxtvhf.workflow.gp.contract import GpRequest
 
 JOB_KEY = "gp_job"
-"""Where the task's state store keeps the job: ``asked`` (UTC), ``event_sha256``, then ``process_id``."""
+"""Key of the job in the task's state store: ``asked`` (UTC), ``event_sha256``, then ``process_id``."""
 
 
 class StartMxtGpPipelineOperator(BaseOperator):
-    """Start the GP analysis of a run; return its process id.
+    """Start the GP analysis of a run and return its process id.
 
-    GP starts a new analysis at each request, so it is asked at most once per run, whatever is killed
-    or retried: the task's state store keeps that GP is about to be asked, and its process id as soon as
-    it answers. A try that finds the process id returns it. A try that finds only the first mark cannot
-    know whether GP started, and fails rather than ask again. Answers that say that GP did not start
-    (no connection, 4xx, 503) remove the mark.
+    GP starts a new analysis at each request. It is therefore asked at most once per run, also after kills and
+    retries. Before the request the task's state store records the time of the request, and after the answer
+    it records the process id. A later try that finds the process id returns it. A try that finds only the
+    time cannot know whether GP started, so it fails instead of asking again. Answers that mean that GP did
+    not start (no connection, 4xx, 503) remove the record.
 
-    When no observation is known for the burst, GP is not asked, and the outcome says why. A GP that takes
-    our event file needs no observation.
+    If no observation is known for the burst, GP is not asked, and the outcome contains the reason. A GP that
+    reads our event file needs no observation.
 
     :param gp_conn_id: Airflow Connection of GP (type http).
     :param event_task_id: task whose XCom is the event product; only for a GP that reads our files.
-    :param reception_task_id: task whose XCom names the observation where the run was given none.
+    :param reception_task_id: task whose XCom contains the observation if the run has none.
     """
 
     ui_color = "#e8dff5"
@@ -54,7 +54,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
         self.reception_task_id = reception_task_id
 
     def execute(self, context: Context) -> str | None:
-        """Return the process id of this run's analysis, started now or by an earlier try; None: not asked."""
+        """Return the process id of the analysis, started now or before; None if GP is not asked."""
         with gp_task(context):
             kept: Any = context["task_state_store"].get(JOB_KEY) or {}
             if kept.get("event_sha256") != self._event(context).get("sha256"):
@@ -64,8 +64,8 @@ class StartMxtGpPipelineOperator(BaseOperator):
                 return str(process_id)
             if asked := kept.get("asked"):
                 raise AirflowFailException(
-                    f"GP was asked to start at {asked}, but that try ended before it kept GP's answer: GP "
-                    f"may be running and is not asked again (to ask again delete task state {JOB_KEY!r})"
+                    f"GP was asked to start at {asked}, but that try ended before it stored GP's answer. GP "
+                    f"may be running and is not asked again; to ask again, delete task state {JOB_KEY!r}"
                 )
             return self._start(context)
 
@@ -92,7 +92,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
         except MxtVhfError as error:
             store.delete(JOB_KEY)
             if isinstance(error, Retriable):
-                # Airflow shows the class of an error: the name of ours tells a reader nothing.
+                # Airflow shows the class name of an error, so it gets a meaningful one.
                 raise GpNotReached(str(error)) from None
             raise GpTaskFailed(str(error)) from None
         store.set(JOB_KEY, {**job, "process_id": process_id})
@@ -100,13 +100,13 @@ class StartMxtGpPipelineOperator(BaseOperator):
         return process_id
 
     def _event(self, context: Context) -> dict[str, Any]:
-        """Return the event product: a cleared run with other photons is another analysis."""
+        """Return the event product. A cleared run with other photons needs another analysis."""
         return context["ti"].xcom_pull(task_ids=self.event_task_id) or {}
 
     def _request(self, context: Context, connection: Connection) -> GpRequest | None:
-        """Return the four fields of the contract, and the event file for a GP that wants it.
+        """Return the request to GP, with the event file if GP reads our files.
 
-        None: nothing tells GP what to analyse.
+        Return None if neither an observation nor an event file is known.
         """
         from mxtvhf.models.run_conf import observation_fields
         from mxtvhf.workflow.gp.contract import GpRequest
@@ -115,9 +115,11 @@ class StartMxtGpPipelineOperator(BaseOperator):
         if connection.extra_dejson.get("send_event_file") is True:
             event = self._event(context)
             event_file = event.get("path")
-            # A result without a path says why: no photon can be placed on the sky.
+            # A result without a path contains a reason if no photon can be placed on the sky.
             if not event_file and not event.get("reason"):
-                raise AirflowFailException(f"task {self.event_task_id} left no event file for GP")
+                raise AirflowFailException(
+                    f"task {self.event_task_id} returned no event file for GP; see its log"
+                )
         observation = self._observation(context)
         if observation is None and event_file is None:
             return None
@@ -126,7 +128,7 @@ class StartMxtGpPipelineOperator(BaseOperator):
         )
 
     def _observation(self, context: Context) -> Observation | None:
-        """Return the observation that the run was given, else the one that its reception found."""
+        """Return the observation of the run's parameters, or else the one found by the reception."""
         from mxtvhf.models.run_conf import OBSERVATION_FIELDS, Observation
 
         params = context["params"]

@@ -1,4 +1,4 @@
-"""Operators of the replay DAG: choose archived inputs, run them again, compare the reports."""
+"""Operators of the replay DAG: select archived inputs, run them again, and compare the reports."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ if TYPE_CHECKING:
     from mxtvhf.workflow.comparison import Comparison, ComparisonSummary
 
 ENDED = [DagRunState.SUCCESS, DagRunState.FAILED]
-"""States in which a replay is over; one of which only GP failed has a report all the same."""
+"""Final states of a replay. A failed one still has a report if only GP failed."""
 
 
 class SelectArchivedInputsOperator(BaseOperator):
-    """Returns the replays as series, of which one after the other runs; all series run at the same time.
+    """Returns the replays as parallel series. The replays of one series run one after the other.
 
-    There are as many series as replays may be under way at once (``MXTVHF_REPLAYS_AT_ONCE``). Each replay has
-    its moment or None: at once.
+    ``MXTVHF_REPLAYS_AT_ONCE`` sets the number of series. Each replay has a start time, or None to start at
+    once.
     """
 
     def execute(self, context: Context) -> list[list[dict[str, Any]]]:
-        """Select the inputs; the replay's time is the run's own, so that a retry makes the same run ids."""
+        """Select the inputs. Replays use the time of this run, so that a retry gives the same run ids."""
         with airflow_errors(context, self.log):
             settings, request = read_settings(), checked_params(ReplayRequest, context["params"])
             chosen = select_replays(Archive(settings.archive), request, at=context["dag_run"].run_after)
         if missing := request.bursts - {replay.conf.burst_id for replay in chosen}:
-            self.log.warning("nothing that can be replayed of %s", ", ".join(sorted(missing)))
+            self.log.warning("no complete input of %s in the archive", ", ".join(sorted(missing)))
         if not chosen:
-            raise AirflowSkipException("nothing in the archive that is asked for")
+            raise AirflowSkipException("no matching input in the archive")
         planned = schedule(chosen, datetime.now(UTC), request.speed)
         for replay, moment in planned:
-            self.log.info("%s at %s as %s", replay.original, utc_text(moment), replay.run_id)
+            self.log.info("replay of %s at %s as %s", replay.original, utc_text(moment), replay.run_id)
         selected = [
             {
                 "replay": replay.model_dump(mode="json"),
@@ -63,12 +63,12 @@ class SelectArchivedInputsOperator(BaseOperator):
 
 
 class ReplaySeriesOperator(TriggerDagRunOperator):
-    """Starts the replays of a series one after the other, and waits for each without holding a worker.
+    """Starts the replays of a series one after the other and waits for each without occupying a worker.
 
-    Airflow starts a run when its moment has come. A second try goes on where the first one stopped. Nothing
-    is a template: what the archive holds is passed on as it is.
+    Airflow starts a run at its start time. A retry continues where the previous try stopped. No field is a
+    template, so that archived values are passed on unchanged.
 
-    :param series: the replays, each a dict with ``replay`` and ``starts``.
+    :param series: replays as dicts with ``replay`` and ``starts``.
     """
 
     template_fields: Sequence[str] = ()
@@ -86,7 +86,7 @@ class ReplaySeriesOperator(TriggerDagRunOperator):
         )
 
     def execute(self, context: Context) -> None:
-        """Start the first replay that has not ended, or wait for it if it is under way."""
+        """Start the first replay that has not ended, or wait for it if it is active."""
         for selected in self.series:
             replay = Replay.model_validate(selected["replay"])
             runs: dict[str, Any] = {"dag_id": self.trigger_dag_id, "run_ids": [replay.run_id]}
@@ -103,12 +103,12 @@ class ReplaySeriesOperator(TriggerDagRunOperator):
             super().execute(context)
 
     def execute_complete(self, context: Context, event: Any) -> None:
-        """Go on with the next replay."""
+        """Continue with the next replay."""
         self.execute(context)
 
 
 class CompareReportsOperator(BaseOperator):
-    """Compares the report of every replay with that of its original; returns the comparisons in short."""
+    """Compares the report of every replay with that of its original and returns short comparisons."""
 
     operator_extra_links = (ComparisonLink(),)
 
@@ -117,7 +117,7 @@ class CompareReportsOperator(BaseOperator):
         self.selected_by = selected_by
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Write ``comparison.json`` beside each new report, and a table of all."""
+        """Write ``comparison.json`` next to each new report, and a table of all comparisons."""
         from mxtvhf.workflow.comparison import comparisons_text
 
         settings = read_settings()
@@ -145,7 +145,7 @@ class CompareReportsOperator(BaseOperator):
 
 
 class NothingChangedOperator(BaseOperator):
-    """Fails when a replay came out otherwise than its original, so that the run of the DAG is red."""
+    """Fails if the result of a replay differs from the original, so that the DAG run fails."""
 
     operator_extra_links = (ComparisonLink(),)
 
@@ -154,7 +154,7 @@ class NothingChangedOperator(BaseOperator):
         self.compared_by = compared_by
 
     def execute(self, context: Context) -> None:
-        """Look at the comparisons."""
+        """Log the comparisons and fail if a result changed."""
         from mxtvhf.workflow.comparison import ComparisonSummary, Outcome, comparisons_text
 
         given = context["ti"].xcom_pull(task_ids=self.compared_by)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class RetentionOperator(BaseOperator):
-    """Removes old files of the state folder; the result has the number of each kind."""
+    """Removes old files of the state folder and returns the number of files of each kind."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Remove what is older than the installation keeps."""
-        # Imported when used: only this task needs it, and every Airflow process imports this module.
+        """Remove files that are older than ``MXTVHF_KEEP_DAYS``."""
+        # Imported here, because every Airflow process imports this module, but only this task needs it.
         from mxtvhf.operation.retention import retention
 
         settings = read_settings()

@@ -1,6 +1,6 @@
-"""One operator for each step: read typed input from XCom, call the pure function, return a small summary.
+"""Operators of the steps. Each reads typed input from XCom, calls a pure function and returns a summary.
 
-Heavy imports (astropy, scipy) stay inside the functions: every Airflow process imports this module.
+Heavy imports (astropy, scipy) are inside the functions, because every Airflow process imports this module.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class StepOperator(BaseOperator):
-    """Base class of the operators: calls ``step`` and records its start and end times."""
+    """Base class of the operators, which calls ``step`` and records its start and end times."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step; its result and its times are the task's XCom."""
+        """Run the step and return its result and its times as the XCom of the task."""
         started = datetime.now(UTC)
         with airflow_errors(context, self.log):
             run = run_of(context)
@@ -46,12 +46,12 @@ class StepOperator(BaseOperator):
 
 
 class ReceptionMessageOperator(StepOperator):
-    """Step 1: keep the inputs as received, read the alert; skip the run when nothing is to be analysed."""
+    """Step 1: archive the inputs as received and read the alert. Skip the run if nothing can be analysed."""
 
     operator_extra_links = (DeskLink(),)
 
     def step(self, run: RunContext) -> Model:
-        """Receive."""
+        """Archive and read the inputs."""
         from mxtvhf.archive.archive import Archive
         from mxtvhf.workflow.steps.reception_message import check_analysable, reception_message
 
@@ -72,7 +72,7 @@ class PhotonsExtractionOperator(StepOperator):
     """Step 2: decode the packets into photons."""
 
     def step(self, run: RunContext) -> Model:
-        """Decode."""
+        """Decode the packets."""
         from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
         reception = run.reception()
@@ -90,7 +90,7 @@ class FitsFeedOperator(StepOperator):
     """Step 3: write the photons as an OGIP event file."""
 
     def step(self, run: RunContext) -> Model:
-        """Write."""
+        """Write the event file."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.models.run_conf import observation_fields
         from mxtvhf.workflow.steps.fits_feed import NoEventFile, fits_feed
@@ -109,10 +109,10 @@ class FitsFeedOperator(StepOperator):
 
 
 class VhfLocalisationOperator(StepOperator):
-    """Beside step 4: find the source in the VHF photons.
+    """Parallel to step 4: find the source in the VHF photons.
 
-    :param remote_task_id: task that queries remote catalogues; skipped here, without a process of its own,
-        where the installation names none.
+    :param remote_task_id: task that queries remote catalogues. This operator skips it if none are
+        configured, which needs no process.
     """
 
     def __init__(self, *, remote_task_id: str = "remote_catalogues", **kwargs: Any) -> None:
@@ -120,7 +120,7 @@ class VhfLocalisationOperator(StepOperator):
         self.remote_task_id = remote_task_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Localise, and skip the query of remote catalogues if there are none."""
+        """Localise the source, and skip the query of remote catalogues if none are configured."""
         result = super().execute(context)
         if read_settings().remote_catalogues:
             return result
@@ -128,7 +128,7 @@ class VhfLocalisationOperator(StepOperator):
         raise DownstreamTasksSkipped(tasks=[self.remote_task_id])
 
     def step(self, run: RunContext) -> Model:
-        """Localise."""
+        """Localise the source."""
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.workflow.steps.vhf_localisation import unplaced_localisation, vhf_localisation
 
@@ -146,10 +146,10 @@ class VhfLocalisationOperator(StepOperator):
 
 
 class SourceAnalysisOperator(StepOperator):
-    """After the localisation: light curve and spectrum of the source."""
+    """After the localisation: measure the light curve and the spectrum of the source."""
 
     def step(self, run: RunContext) -> Model:
-        """Analyse."""
+        """Analyse the source."""
         from mxtvhf.analysis.model import SourceAnalysis
         from mxtvhf.instrument.calibration import calibration_store
         from mxtvhf.notices.burst import burst_trigger_time
@@ -168,13 +168,13 @@ class SourceAnalysisOperator(StepOperator):
 
 
 class PreliminaryReportOperator(StepOperator):
-    """Beside step 4: send the VHF position at once, without waiting for GP."""
+    """Parallel to step 4: send the VHF position at once, without waiting for GP."""
 
     operator_extra_links = (ReportLink(), DeskLink())
     report_page = "preliminary/report.html"
 
     def step(self, run: RunContext) -> Model:
-        """Report."""
+        """Write the preliminary report."""
         from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 
         return preliminary_report(
@@ -187,7 +187,7 @@ class PreliminaryReportOperator(StepOperator):
 
 
 class RemoteCataloguesOperator(StepOperator):
-    """After the localisation: query the configured catalogues on the net; no report waits for it."""
+    """After the localisation: query the configured online catalogues. No report waits for the answers."""
 
     def step(self, run: RunContext) -> Model:
         """Query the services."""
@@ -200,12 +200,12 @@ class RemoteCataloguesOperator(StepOperator):
 
 
 class CrosscheckPositionsOperator(StepOperator):
-    """Step 6: compare every position of the burst, with GP's or with the reason why GP is missing."""
+    """Step 6: compare all positions of the burst, including GP's or the reason why GP is missing."""
 
     operator_extra_links = (DeskLink(),)
 
     def step(self, run: RunContext) -> Model:
-        """Compare."""
+        """Compare the positions."""
         from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
         from mxtvhf_airflow.gp_outcome import gp_outcome_of_run
 
@@ -220,10 +220,10 @@ class CrosscheckPositionsOperator(StepOperator):
 
 
 class UpdateBAOperator(StepOperator):
-    """Step 7: bring the result to the Burst Advocate.
+    """Step 7: send the result to the Burst Advocate.
 
-    :param ask_task_id: task that asks for the decision after the final report; skipped here, without a
-        process of its own, where the preliminary report was asked about.
+    :param ask_task_id: task that asks for the decision after the final report. This operator skips it if
+        the question was asked with the preliminary report, which needs no process.
     """
 
     operator_extra_links = (ReportLink(), DeskLink())
@@ -234,7 +234,7 @@ class UpdateBAOperator(StepOperator):
         self.ask_task_id = ask_task_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Report, and skip the question if it was put with the preliminary report."""
+        """Write the report, and skip the question if it was asked with the preliminary report."""
         result = super().execute(context)
         if not _is_asked_before(run_of(context)):
             return result
@@ -242,7 +242,7 @@ class UpdateBAOperator(StepOperator):
         raise DownstreamTasksSkipped(tasks=[self.ask_task_id])
 
     def step(self, run: RunContext) -> Model:
-        """Report, and write the drafts of what would be announced now."""
+        """Write the report and the drafts of the announcement."""
         from mxtvhf.archive.products import report_summary
         from mxtvhf.reporting.announcement.question import read_report, write_drafts
         from mxtvhf.reporting.announcement.request import is_askable
@@ -268,13 +268,13 @@ class UpdateBAOperator(StepOperator):
 
 
 def _is_asked_before(run: RunContext) -> bool:
-    """Tell whether the Burst Advocate was asked about the preliminary report, or will not be asked at all."""
+    """Return True if the question was asked with the preliminary report, or is never asked (replays)."""
     preliminary = run.preliminary()
     return run.is_replay or (preliminary is not None and preliminary.best_position is not None)
 
 
 def photons(run: RunContext) -> PhotonList:
-    """Read the run's photons, one entry for each."""
+    """Read the reconstructed photons of the run."""
     from mxtvhf.events.patterns import reconstruct
     from mxtvhf.events.photons import PhotonList
 
@@ -284,7 +284,7 @@ def photons(run: RunContext) -> PhotonList:
 def record(
     run: RunContext, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
 ) -> RunRecord:
-    """Collect what the run did so far, for its report."""
+    """Collect the results of the run so far for its report."""
     from mxtvhf.workflow.local import run_record
 
     return run_record(

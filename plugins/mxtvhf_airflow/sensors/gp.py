@@ -1,4 +1,4 @@
-"""Step 4: wait for GP's analysis without holding a worker slot."""
+"""Step 4: wait for GP's analysis without occupying a worker slot."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 LINGER_INTERVAL = 0.1
 """Seconds between two polls in the worker."""
 SAFETY_NET = timedelta(seconds=60)
-"""Airflow ends a wait this long after the trigger's own deadline, when its triggerer is gone."""
+"""Time after the trigger's deadline at which Airflow ends a wait without a triggerer."""
 
 
 class MxtGpSensor(HttpSensor):
-    """Wait for the GP analysis; return its GpOutcome as a dict.
+    """Wait for the GP analysis and return its GpOutcome as a dict.
 
-    Asks in the worker for a moment, which is enough for a fast GP: to be deferred and resumed costs 2 to
-    4 s (measured). Else the task defers to ``MxtGpTrigger`` and holds no worker slot. HttpSensor's own
-    trigger cannot be used: it takes every 2xx answer for the end.
+    The task first polls for a moment in the worker, which is sufficient for a fast GP, because deferring and
+    resuming take 2 to 4 s (measured). It then defers to ``MxtGpTrigger`` and occupies no worker slot. The
+    trigger of HttpSensor cannot be used, because it treats every 2xx answer as the end.
 
     :param gp_conn_id: Airflow Connection of GP (type http).
     :param start_task_id: task whose XCom is the process id.
-    :param linger: seconds for which a GP that is at work is asked in the worker.
-    :param poke_interval: seconds between two polls after that.
-    :param timeout: seconds until the wait is given up; the run's parameter ``gp_timeout_s`` overrides it.
+    :param linger: seconds for which a working GP is polled in the worker.
+    :param poke_interval: seconds between two later polls.
+    :param timeout: time limit of the wait, seconds; the run's parameter ``gp_timeout_s`` overrides it.
     """
 
     template_fields: Sequence[str] = ()
@@ -67,14 +67,14 @@ class MxtGpSensor(HttpSensor):
         self.linger = linger
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Poll once; used by an instance that does not defer."""
+        """Poll once. Used by an instance that does not defer."""
         status = self._ask(self._process_id(context), gp_client(gp_connection(self.http_conn_id)))
         if status is None or not status.state.is_final:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=_outcome(status))
 
     def execute(self, context: Context) -> Any:
-        """Return the outcome, at once or after having been deferred."""
+        """Return the outcome at once, or defer the task."""
         with gp_task(context):
             if (not_asked := self._not_asked(context)) is not None:
                 return not_asked
@@ -93,22 +93,22 @@ class MxtGpSensor(HttpSensor):
             return self.defer(trigger=trigger, method_name="execute_complete", timeout=wait + SAFETY_NET)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Return the outcome that the trigger found."""
+        """Return the outcome found by the trigger."""
         from mxtvhf.workflow.gp.contract import GpStatus
 
         if not event or "status" not in event:
-            told = event or {}
-            reason = told.get("error", "the GP trigger ended without a word")
-            raise GpTaskFailed(reason, told.get("progress", "failed"))
+            fault = event or {}
+            reason = fault.get("error", "the GP trigger ended without a result; see the triggerer's log")
+            raise GpTaskFailed(reason, fault.get("progress", "failed"))
         return _outcome(GpStatus.model_validate(event["status"]))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after having been deferred; a wait that Airflow ended is kept as a reason as well."""
+        """Resume the deferred task. A wait ended by Airflow is also recorded as a reason."""
         with gp_task(context, resumed=True):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def _linger(self, context: Context) -> GpStatus | None:
-        """Ask until the job ends or ``linger`` is over; a GP in trouble is left to the trigger at once."""
+        """Poll until the job ends or ``linger`` is over. After an error, the trigger takes over at once."""
         process_id, client = self._process_id(context), gp_client(gp_connection(self.http_conn_id))
         end = time.monotonic() + self.linger
         while (status := self._ask(process_id, client)) and not status.state.is_final:
@@ -118,7 +118,7 @@ class MxtGpSensor(HttpSensor):
         return status
 
     def _ask(self, process_id: str, client: GpClient) -> GpStatus | None:
-        """Ask once; None when GP cannot be reached now, or does not know the job (yet)."""
+        """Poll once. Return None if GP is unreachable or does not know the job yet."""
         from mxtvhf.errors import MxtVhfError, Retriable
         from mxtvhf.workflow.gp.contract import GpUnknownJobError
         from mxtvhf.workflow.steps.wait_mxt_gp import wait_mxt_gp
@@ -132,7 +132,7 @@ class MxtGpSensor(HttpSensor):
             raise AirflowFailException(str(error)) from None
 
     def _not_asked(self, context: Context) -> dict[str, Any] | None:
-        """Return the outcome that the start task left instead of a process id; None when GP was asked."""
+        """Return the outcome that the start task recorded instead of a process id; None if GP was asked."""
         ti = context["ti"]
         if ti.xcom_pull(task_ids=self.start_task_id):
             return None
@@ -142,12 +142,12 @@ class MxtGpSensor(HttpSensor):
     def _process_id(self, context: Context) -> str:
         process_id = context["ti"].xcom_pull(task_ids=self.start_task_id)
         if not process_id:
-            raise AirflowFailException(f"task {self.start_task_id} left no GP process id")
+            raise AirflowFailException(f"task {self.start_task_id} returned no GP process id; see its log")
         return str(process_id)
 
 
 def _outcome(status: GpStatus) -> dict[str, Any]:
-    """Return a GpOutcome for XCom; GP's own error ends the task for good."""
+    """Return a GpOutcome for XCom. An error reported by GP fails the task without a retry."""
     from mxtvhf.errors import GpFailed
     from mxtvhf.workflow.steps.wait_mxt_gp import gp_outcome
 

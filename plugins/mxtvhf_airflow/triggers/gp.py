@@ -29,22 +29,22 @@ from mxtvhf.workflow.gp.progress import progress_of
 from mxtvhf_airflow.hooks.gp import gp_auth, gp_base_url
 
 LONGEST_REQUEST = 10.0
-"""Seconds for one poll, from the connection to the end of the answer."""
+"""Time limit of one poll, from the connection to the end of the answer, seconds."""
 
 
 class MxtGpTrigger(BaseTrigger):
-    """Polls GP until the job ends, an answer is beyond hope, or the deadline is there.
+    """Polls GP until the job ends, an error is final, or the deadline is over.
 
     Fires one event: ``{"status": <GpStatus>}`` or ``{"error": <one line>, "progress": <GpProgress>}``.
-    Nothing is started and nothing is cancelled: it may be killed, moved or run twice (and has no ``on_kill``
-    on purpose).
+    The trigger starts and cancels nothing, so it may be killed, moved or run twice. It has no ``on_kill`` on
+    purpose.
 
     :param gp_conn_id: Airflow Connection of GP (type http).
-    :param process_id: the job.
-    :param deadline: when to give up, ISO 8601 with UTC offset. Absolute, so that a triggerer that
-        was restarted does not start to wait anew.
-    :param poll_interval: seconds between two polls; failing polls are spaced further and further.
-    :param unknown_grace: seconds for which GP may say that it does not know the job, as while it restarts.
+    :param process_id: process id of the job.
+    :param deadline: end of the wait, ISO 8601 with UTC offset. It is absolute, so that a restarted triggerer
+        does not wait longer.
+    :param poll_interval: seconds between two polls; the interval grows after failures.
+    :param unknown_grace: seconds for which GP may not know the job, for example while it restarts.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class MxtGpTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {n: getattr(self, n) for n in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Fire the one event."""
+        """Fire the event."""
         try:
             status = await self._end_of_job()
         except MxtVhfError as error:
@@ -88,7 +88,7 @@ class MxtGpTrigger(BaseTrigger):
             return await self._poll(session, f"{base_url}/status")
 
     async def _poll(self, session: aiohttp.ClientSession, url: str) -> GpStatus:
-        """Ask until the job has ended; every other way out is an error."""
+        """Poll until the job has ended. Any other end is an error."""
         polling = Polling(self.poll_interval, unknown_grace_s=self.unknown_grace)
         while True:
             try:
@@ -106,7 +106,7 @@ class MxtGpTrigger(BaseTrigger):
             if left <= 0.0:
                 raise polling.given_up(
                     f"GP process {self.process_id}: no result until {self.deadline}, given up; "
-                    f"last: {polling.last}"
+                    f"last state: {polling.last}"
                 )
             await asyncio.sleep(polling.pause_s(left))
 
@@ -114,14 +114,14 @@ class MxtGpTrigger(BaseTrigger):
         return (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
 
     def _seconds_for_request(self) -> float:
-        """Seconds that one poll may take: never far beyond the deadline."""
+        """Return the time limit of one poll, which ends soon after the deadline, seconds."""
         return max(1.0, min(LONGEST_REQUEST, self._seconds_left()))
 
 
 async def ask_status(session: aiohttp.ClientSession, url: str, process_id: str, seconds: float) -> GpStatus:
-    """Ask once, as ``GpClient.status`` does, without blocking; the same errors.
+    """Request the status once without blocking, with the same errors as ``GpClient.status``.
 
-    :param seconds: for everything, from the connection to the end of the answer.
+    :param seconds: time limit from the connection to the end of the answer.
     """
     try:
         async with session.get(

@@ -1,7 +1,7 @@
-"""The web application below ``/mxtvhf``: REST API, desk, reports and products, behind Airflow's login.
+"""The web application below ``/mxtvhf`` with REST API, desk, reports and products, behind Airflow's login.
 
-An app that a plugin mounts answers without any login unless it asks for one, so every route depends on
-``may_read_runs``. Errors are JSON with one line, ``{"detail": ...}``, for a browser a page (``error_pages``).
+Airflow does not protect the app of a plugin, so every route depends on ``may_read_runs``. Errors are JSON
+``{"detail": "<one line>"}`` for programs and pages for browsers (``error_pages``).
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from mxtvhf_airflow.web import desk, docs, health, manual, rest
 from mxtvhf_airflow.web.error_pages import add_error_pages
 
 MAX_REQUEST = 2_000_000
-"""Longest request body, bytes: an alert of 200 000 characters, however JSON writes them."""
-DESCRIPTION = """Start and follow the runs of alerts in the words of GP's contract.
+"""Longest request body, bytes; sufficient for an alert of 200 000 characters in any JSON encoding."""
+DESCRIPTION = """Start and follow the runs of alerts. The schema follows GP's contract.
 
-Log in as everywhere in Airflow: `POST /auth/token` gives a token for the header `Authorization: Bearer ...`;
-the web UI's cookie does as well. Reading needs the right to read the runs of `mxt_vhf`, starting one the
-right to trigger it. Errors are `{"detail": "<one line>"}`."""
+Authentication is that of Airflow: `POST /auth/token` returns a token for the header
+`Authorization: Bearer ...`, and the cookie of the web UI is also accepted. Reading requires the permission to
+read the runs of `mxt_vhf`; starting a run requires the permission to trigger them. Errors are
+`{"detail": "<one line>"}`."""
 
 may_read_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 
-# The report is one self-contained page: nothing it shows may load or run anything.
+# The report is one self-contained page, so it may not load or run anything else.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -55,7 +56,7 @@ RETRACTED = (
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the app; ``settings`` name the folder of the products."""
+    """Return the web application of an installation."""
     app = FastAPI(
         title="MXT-VHF",
         description=DESCRIPTION,
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         responses={
             status: {"model": Problem, "description": text}
-            for status, text in ((401, "Not logged in"), (403, "Not allowed"), (422, "Not by the schema"))
+            for status, text in ((401, "Not logged in"), (403, "Not allowed"), (422, "Invalid request"))
         },
     )
     app.state.settings = settings or read_settings()
@@ -86,13 +87,13 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         "/runs/{run_id}/report",
         status_code=307,
         response_class=RedirectResponse,
-        # JSON: a line break in an address never comes to this app, the API server itself answers.
+        # JSON: the API server itself answers a request whose address contains a line break.
         responses={
             404: {"description": "No report yet", "content": {"text/html": {}, "application/json": {}}}
         },
     )
     def report(run_id: str, request: Request, session: SessionDep) -> Response:
-        """Return the final report, else the preliminary one, else a page that says why there is none."""
+        """Return the final report, else the preliminary one, else a page that explains its absence."""
         from mxtvhf.desk.render import render_no_report
 
         for name in ("report.html", "preliminary/report.html"):
@@ -106,10 +107,10 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/replays/{run_id}", response_class=FileResponse, responses={404: {"model": Problem}})
     def replays(run_id: str) -> FileResponse:
-        """Return what a run of the replay DAG found, as a table."""
+        """Return the comparisons of a run of the replay DAG as a table."""
         path = settings.comparisons / f"{safe_name(run_id)}.txt"
         if not path.is_file():
-            raise HTTPException(404, f"no comparisons of a run {run_id!r} of the replay DAG")
+            raise HTTPException(404, f"no comparisons found for run {run_id!r} of the replay DAG")
         return FileResponse(path, media_type="text/plain", headers=HEADERS)
 
     @app.get(
@@ -121,14 +122,14 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         """Return one product of a run."""
         path = product_file(settings.products, run_id, product)
         if path is None:
-            raise HTTPException(404, f"no product {product!r} of a run {run_id!r}")
+            raise HTTPException(404, f"no product {product!r} found for run {run_id!r}")
         if path.name == "report.html" and (retraction := _later_retraction(settings, run_id)):
             return HTMLResponse(path.read_text().replace("<main>", retraction, 1), headers=HEADERS)
         return FileResponse(path, headers=HEADERS)
 
 
 def _later_retraction(settings: Settings, run_id: str) -> str | None:
-    """Return what marks a page whose burst was taken back after its report was written, else None."""
+    """Return the banner of a report whose burst was retracted later; None without a later retraction."""
     report = report_summary(settings.products, run_id)
     if report is None or report.is_retracted:
         return None

@@ -1,8 +1,8 @@
-"""The Burst Advocate's desk in Airflow: its pages below ``/mxtvhf/desk``, behind Airflow's login.
+"""The pages of the Burst Advocate's desk below ``/mxtvhf/desk``, behind Airflow's login.
 
-Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route. The
-pages are rendered by ``mxtvhf.desk``; this module collects their content. Heavy imports stay inside the
-functions: every Airflow process imports this module.
+``app.create_app`` mounts them and checks on every route that the user may read runs. ``mxtvhf.desk`` renders
+the pages, and this module collects their content. Heavy imports are inside the functions, because every
+Airflow process imports this module.
 """
 
 from __future__ import annotations
@@ -53,63 +53,68 @@ STATIC = FilePath(str(files("mxtvhf.desk") / "static"))
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
 
-def _checked_advocate(user: GetUserDep) -> None:
-    """Refuse who may not answer the question about a burst."""
+def _checked_advocate(user: GetUserDep, request: Request) -> None:
+    """Reject users who may not answer the question about a burst, and forms of other sites.
+
+    A browser sends the form of any site with the cookies of this site, but never as JSON.
+    """
     if not _viewer(user).may_decide:
-        raise HTTPException(403, f"{user.get_name()} may not decide about announcements")
+        raise HTTPException(403, f"{user.get_name()} is not allowed to decide about announcements")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "wrong Content-Type; expected application/json")
 
 
 may_decide = Depends(_checked_advocate)
 
 
 class EventForm(BaseModel):
-    """The name of an event."""
+    """The form with the name of an event."""
 
     name: str
 
 
 class SubmissionForm(BaseModel):
-    """The GCN Circular about an announcement."""
+    """The form with the number of the GCN Circular about an announcement."""
 
     run: Annotated[str, Field(pattern=RUN_ID_PATTERN)]
-    """Folder of its release."""
+    """Run id of the announcement."""
     circular: Annotated[int, Field(ge=1)]
 
 
 class ChangeForm(BaseModel):
-    """The correction or retraction of an announcement."""
+    """The form of a correction or retraction of an announcement."""
 
     action: Literal["correct", "retract"]
     about: Annotated[str, Field(max_length=200)]
-    """Ivorn of the announcement that was out when it was decided."""
+    """Ivorn of the announcement that was current when the user decided."""
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
     run: Annotated[str, Field(pattern=RUN_ID_PATTERN)] | None = None
-    """Of a correction: the run of the report to announce, ..."""
+    """Run of the report to announce; only for a correction."""
     report: Annotated[str, Field(max_length=64)] | None = None
-    """... and the digest of the report that was read."""
+    """Digest of the report that the user read; only for a correction."""
     position: Annotated[str, Field(max_length=200)] | None = None
 
 
 BurstId = Annotated[str, Path(pattern=BURST_ID_PATTERN)]
 SHIFT = timedelta(hours=12)
-"""What the hand-over covers when it is asked for no time."""
+"""Default length of the period covered by the hand-over."""
 
 
 class NewComment(BaseModel):
-    """What the form of a comment sends."""
+    """The form of a new comment."""
 
     text: CommentText
 
 
 RunId = Annotated[
     str | None,
-    Query(pattern=RUN_ID_PATTERN, description="A run of the burst; default: the newest one with a report"),
+    Query(pattern=RUN_ID_PATTERN, description="Run of the burst; default: the newest one with a report"),
 ]
 
 
 @router.get("")
 def bursts(request: Request, session: SessionDep, user: GetUserDep) -> Response:
-    """List the bursts."""
+    """Return the list of bursts."""
     from mxtvhf.desk.duty import duty_box
     from mxtvhf.desk.render import render_list
     from mxtvhf.desk.unreadable import UnreadableInputs
@@ -126,7 +131,7 @@ def static(name: str) -> FileResponse:
     """Return a style sheet or script of the pages."""
     path = STATIC / name
     if path.parent != STATIC or not path.is_file():
-        raise HTTPException(404, f"no file {name!r}")
+        raise HTTPException(404, f"file {name!r} not found")
     return FileResponse(
         path, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache"}
     )
@@ -136,10 +141,10 @@ def static(name: str) -> FileResponse:
 def of_run(
     run_id: Annotated[str, Path(pattern=RUN_ID_PATTERN)], request: Request, session: SessionDep
 ) -> Response:
-    """Lead to the page of a run's burst; Airflow's own pages know only the run."""
+    """Redirect to the page of the burst of a run, because Airflow's own pages know only the run."""
     found = find_run(run_id, session)
     if found is None or found[0].burst_id is None:
-        raise HTTPException(404, f"no run {run_id} of a burst")
+        raise HTTPException(404, f"run {run_id} not found, or without a burst")
     return RedirectResponse(f"{_base(request)}/desk/{found[0].burst_id}?run={quote(run_id, safe='')}")
 
 
@@ -168,7 +173,7 @@ def handover(
 def statistics(
     request: Request, session: SessionDep, user: GetUserDep, kind: RunKind = RunKind.LIVE
 ) -> Response:
-    """Return the statistics of the runs of a kind."""
+    """Return the statistics of runs of one kind."""
     from mxtvhf.desk.files import DeskFiles
     from mxtvhf.desk.render import render_statistics
     from mxtvhf.desk.statistics import months
@@ -180,7 +185,7 @@ def statistics(
 
 @router.get("/unreadable")
 def unreadable(request: Request, user: GetUserDep) -> Response:
-    """Return the inputs that could not be read and that nobody has dismissed."""
+    """Return the unreadable inputs that nobody has dismissed."""
     from mxtvhf.desk.render import render_unreadable
     from mxtvhf.desk.unreadable import UnreadableInputs
 
@@ -193,7 +198,7 @@ def unreadable(request: Request, user: GetUserDep) -> Response:
 def dismiss(
     sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], request: Request, user: GetUserDep
 ) -> None:
-    """Take an unreadable input from the list; the quarantine keeps it."""
+    """Remove an unreadable input from the list. It stays in the quarantine."""
     from mxtvhf.desk.unreadable import UnreadableInputs
 
     settings = _settings(request)
@@ -222,25 +227,25 @@ def burst(
 
 
 class AcknowledgementRequest(Model):
-    """What the button "I have it" sends."""
+    """The request sent by the button "I have it"."""
 
     subject: str
-    """Of the burst, or of its tests, in the ledger of notifications."""
+    """Subject of the burst or of its tests in the ledger of notifications."""
     instead_of: str | None = None
-    """Who has it by what the page showed."""
+    """Person who had acknowledged the burst according to the page; None if nobody had."""
 
 
 @router.post("/{burst_id}/acknowledge", dependencies=[may_decide])
 def acknowledge(
     burst_id: BurstId, body: AcknowledgementRequest, request: Request, user: GetUserDep
 ) -> dict[str, str]:
-    """Keep that the user has a burst in hand, so that nobody else is woken; 409: another person has."""
+    """Record that the user acknowledges a burst, which ends the escalation; 409 if another person did."""
     from mxtvhf.notification.burst_events import subject_of
     from mxtvhf.notification.ledger import Ledger
 
     now = datetime.now(UTC)
     if body.subject not in (subject_of(burst_id, is_test=False), subject_of(burst_id, is_test=True)):
-        raise HTTPException(422, f"subject {body.subject!r} is not of {burst_id}")
+        raise HTTPException(422, f"subject {body.subject!r} does not belong to {burst_id}")
     ledger = Ledger(_settings(request).notifications)
     try:
         kept = ledger.acknowledge(body.subject, user.get_name(), instead_of=body.instead_of, now=now)
@@ -256,18 +261,18 @@ def aladin(burst_id: BurstId, request: Request, session: SessionDep, run: RunId 
 
     page = _burst(burst_id, run, request, session)
     if page.sky is None:
-        raise HTTPException(404, f"no position of {burst_id}")
+        raise HTTPException(404, f"no position of {burst_id} available")
     return _page(request, render_aladin(page, base=_base(request)), ALADIN_HEADERS)
 
 
 @router.get("/{burst_id}/products.zip")
 def products(burst_id: BurstId, request: Request, session: SessionDep, run: RunId = None) -> Response:
-    """Return the report of a run and its products in one file."""
+    """Return the report and the products of a run as a zip file."""
     from mxtvhf.desk.download import zipped
 
     page = _burst(burst_id, run, request, session)
     if page.report is None:
-        raise HTTPException(404, f"no report of {burst_id}")
+        raise HTTPException(404, f"no report of {burst_id} available")
     folder = product_folder(_settings(request).products, burst_id, page.report.run_id)
     name = f'attachment; filename="{folder.name}.zip"'
     return Response(
@@ -279,31 +284,34 @@ def products(burst_id: BurstId, request: Request, session: SessionDep, run: RunI
 def release(
     burst_id: BurstId, name: str, run: Annotated[str, Query(pattern=RUN_ID_PATTERN)], request: Request
 ) -> FileResponse:
-    """Return a text of an announcement."""
+    """Return a file of an announcement."""
     folder = product_folder(_settings(request).releases, burst_id, run)
     path = folder / name
     if path.parent != folder or not path.is_file():
-        raise HTTPException(404, f"no text {name!r} of {run}")
+        raise HTTPException(404, f"no file {name!r} in the announcement of {run}")
     return FileResponse(path, headers=HEADERS, filename=name)
 
 
 @router.post("/{burst_id}/comments", status_code=201, dependencies=[may_decide])
 def comment(burst_id: BurstId, new: NewComment, request: Request, user: GetUserDep) -> None:
-    """Add a comment about a burst, in the name of who is logged in."""
+    """Add a comment of the user about a burst."""
     from mxtvhf.desk.files import DeskFiles
 
     files = DeskFiles(_settings(request))
     if not files.archive.has(burst_id):
-        raise HTTPException(404, f"nothing is known of {burst_id}")
-    files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+        raise HTTPException(404, f"unknown burst {burst_id}")
+    try:
+        files.comments.add(burst_id, new.text, author=user.get_name(), now=datetime.now(UTC))
+    except InvalidInput as error:
+        raise HTTPException(422, str(error)) from None
 
 
 class Answer(Model):
-    """An answer to the question about a run, as Airflow takes it."""
+    """An answer to the question about a run in the form of Airflow's API."""
 
     chosen_options: list[str]
     params_input: dict[str, str | None]
-    """The fields of the form; ``report`` is the digest of the report that was read."""
+    """Fields of the form; ``report`` is the digest of the report that the user read."""
 
 
 @router.patch("/{burst_id}/answer", dependencies=[may_decide])
@@ -314,18 +322,18 @@ def answer(
     request: Request,
     session: SessionDep,
 ) -> Response:
-    """Lead an answer to Airflow's API if it is about what the page shows now; else 409 and the reason."""
+    """Redirect an answer about the newest report to Airflow's API; else return 409 with the reason."""
     decision = _burst(burst_id, run, request, session).decision
     objection = decision.objection(given.params_input.get("report")) if decision else "No decision is open."
     if objection:
         raise HTTPException(409, objection)
-    # 307: the browser sends the same request there.
+    # With 307 the browser repeats the same request at the new address.
     return RedirectResponse(answer_address(_base(request).removesuffix(PREFIX), run), 307)
 
 
 @router.post("/{burst_id}/event", dependencies=[may_decide], status_code=204)
 def name_event(burst_id: BurstId, named: EventForm, request: Request, user: GetUserDep) -> None:
-    """Record the name of a burst's event."""
+    """Record the event name of a burst."""
     from mxtvhf.reporting.announcement import submission
 
     with _refusals():
@@ -336,7 +344,7 @@ def name_event(burst_id: BurstId, named: EventForm, request: Request, user: GetU
 
 @router.post("/{burst_id}/submission", dependencies=[may_decide], status_code=204)
 def record_submission(burst_id: BurstId, given: SubmissionForm, request: Request, user: GetUserDep) -> None:
-    """Record the number of the GCN Circular about an announcement, and send it as a message."""
+    """Record the number of the GCN Circular about an announcement and publish it as a message."""
     from mxtvhf.reporting.announcement import submission
 
     settings = _settings(request)
@@ -348,7 +356,7 @@ def record_submission(burst_id: BurstId, given: SubmissionForm, request: Request
 
 @router.post("/{burst_id}/change", dependencies=[may_decide], status_code=204)
 def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUserDep) -> None:
-    """Correct or retract the announcement that is out."""
+    """Correct or retract the current announcement."""
     from mxtvhf.desk.files import DeskFiles
     from mxtvhf.reporting.announcement.change import change as change_announcement
     from mxtvhf.reporting.announcement.model import Decision
@@ -385,7 +393,7 @@ def change(burst_id: BurstId, given: ChangeForm, request: Request, user: GetUser
 
 @router.post("/{burst_id}/resume", dependencies=[may_decide], status_code=204)
 def resume(burst_id: BurstId, request: Request) -> None:
-    """Go on with a correction or retraction that stopped before its end."""
+    """Resume an interrupted correction or retraction."""
     from mxtvhf.reporting.announcement.change import resume as resume_change
 
     settings = _settings(request)
@@ -397,7 +405,7 @@ def resume(burst_id: BurstId, request: Request) -> None:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Answer what is refused with 409 and its reason."""
+    """Convert rejected requests into answers 409 with the reason."""
     try:
         yield
     except InvalidInput as error:
@@ -419,7 +427,7 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
     files = DeskFiles(_settings(request))
     chosen = run_id or next((run.run_id for run in (shown_run(runs, files),) if run), None)
     if run_id is not None and run_id not in {run.run_id for run in runs}:
-        raise HTTPException(404, f"no run {run_id} of {burst_id}")
+        raise HTTPException(404, f"no run {run_id} of {burst_id} found")
     found = find_run(chosen, session) if chosen else None
     page = burst_page(
         burst_id,
@@ -431,7 +439,7 @@ def _burst(burst_id: str, run_id: str | None, request: Request, session: Session
         now=datetime.now(UTC),
     )
     if page is None:
-        raise HTTPException(404, f"nothing is known of {burst_id}")
+        raise HTTPException(404, f"unknown burst {burst_id}")
     return page
 
 
@@ -464,7 +472,7 @@ def _viewer(user: BaseUser) -> Viewer:
 
 
 def _page(request: Request, html: str, headers: dict[str, str] = HEADERS) -> Response:
-    """Answer with a page, or tell that it is as the browser has it."""
+    """Return a page, or 304 if the browser has the same content."""
     content = html.encode()
     tag = f'"{sha256_of(content)[:32]}"'
     if request.headers.get("if-none-match") == tag:

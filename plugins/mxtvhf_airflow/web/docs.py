@@ -1,4 +1,4 @@
-"""The OpenAPI description of the REST API and its page, served to logged-in users from this server alone."""
+"""The OpenAPI description of the REST API and its page, served to logged-in users without other servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 ASSETS = Path(str(files("fastapi_offline") / "static"))
 SERVED = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
-# Swagger UI starts itself by an inline script, and draws its icons as data URLs.
+# Swagger UI starts from an inline script and uses data URLs for its icons.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/openapi.json")
 def description(request: Request) -> dict[str, Any]:
-    """Return the OpenAPI description, with the path under which the app is mounted."""
+    """Return the OpenAPI description with the path under which the app is mounted."""
     return {**request.app.openapi(), "servers": [{"url": request.scope.get("root_path", "")}]}
 
 
@@ -50,5 +50,5 @@ def page(request: Request) -> HTMLResponse:
 def asset(name: str) -> FileResponse:
     """Return a file of Swagger UI."""
     if name not in SERVED:
-        raise HTTPException(404, f"no file {name!r}")
+        raise HTTPException(404, f"file {name!r} not found")
     return FileResponse(ASSETS / name, headers={"X-Content-Type-Options": "nosniff"})

@@ -1,6 +1,6 @@
-"""Errors as pages for people and as JSON for programs; a browser that is not logged in is led to the login.
+"""Error pages for browsers and JSON errors for programs. A browser without a login is sent to the login page.
 
-A browser asks for ``text/html``; what asks for anything else gets ``{"detail": "<one line>"}``.
+A browser accepts ``text/html``. Other clients receive ``{"detail": "<one line>"}``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mxtvhf_airflow.links import PREFIX
 log = logging.getLogger(__name__)
 
 LOGIN = "/api/v2/auth/login"
-"""Airflow's public API: leads to the login of whichever auth manager is configured, and back to ``next``."""
+"""Login of Airflow's public API, which works with every auth manager and returns to ``next``."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -28,14 +28,14 @@ HEADERS = {
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Answer the errors of an app by its pages and its JSON."""
+    """Register the error handlers of an app."""
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_not_by_the_schema)
     app.exception_handler(Exception)(_unexpected)
 
 
 async def _refused(request: Request, error: HTTPException) -> Response:
-    """Answer a request that was refused."""
+    """Answer a rejected request."""
     if not _is_of_browser(request):
         return await http_exception_handler(request, error)
     if error.status_code == 401:
@@ -45,14 +45,14 @@ async def _refused(request: Request, error: HTTPException) -> Response:
 
 
 async def _not_by_the_schema(request: Request, error: RequestValidationError) -> Response:
-    """Say in one line what is wrong with a request."""
+    """Answer an invalid request with its faults in one line."""
     problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
     detail = one_line("; ".join(problems), 1000)
     return _page(request, 422, detail) if _is_of_browser(request) else JSONResponse({"detail": detail}, 422)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """Say that the fault is the server's; the traceback goes to its log."""
+    """Answer an unexpected error of the server and log its traceback."""
     log.error("%s %s", request.method, request.url.path, exc_info=error)
     detail = "unexpected error; see the API server's log"
     return _page(request, 500, detail) if _is_of_browser(request) else JSONResponse({"detail": detail}, 500)
@@ -70,5 +70,5 @@ def _page(request: Request, status: int, detail: str) -> HTMLResponse:
 
 
 def _airflow(request: Request) -> str:
-    """Return the path of Airflow's root, often empty."""
+    """Return the root path of Airflow, which is often empty."""
     return str(request.scope.get("root_path", "")).removesuffix(PREFIX)

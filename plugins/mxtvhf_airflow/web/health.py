@@ -1,7 +1,7 @@
 """Health and metrics of the installation.
 
-Behind Airflow's login like every address of ours: which component is down is not public. A health check
-without a login is Airflow's own ``/api/v2/monitor/health``.
+Both need a login, because it is not public which component is down. Airflow's own
+``/api/v2/monitor/health`` is a health check without a login.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ router = APIRouter()
 
 @router.get("/health")
 def health_of_all_parts(request: Request) -> Health:
-    """Tell how every part is; the status is 200 also when one is not healthy, as for Airflow's own."""
+    """Return the health of every part. Like Airflow's own, the status is 200 even if a part is unhealthy."""
     return _health(request)
 
 
@@ -38,15 +38,15 @@ def health_of_all_parts(request: Request) -> Health:
     "/metrics", response_class=PlainTextResponse, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}}
 )
 def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
-    """Give the figures of the installation to Prometheus."""
+    """Return the metrics of the installation for Prometheus."""
     state, runs = request.app.state.settings, runs_by_state(session)
     content = exposition(state, runs, _health(request), questions(session))
     return PlainTextResponse(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _health(request: Request) -> Health:
-    told, url, fault = get_airflow_health(), None, None
-    airflow = {name: str((told.get(name) or {}).get("status")) for name in COMPONENTS}
+    found, url, fault = get_airflow_health(), None, None
+    airflow = {name: str((found.get(name) or {}).get("status")) for name in COMPONENTS}
     try:
         url = checked_base_url(gp_base_url(Connection.get_connection_from_secrets(GP)))
     except AirflowNotFoundException:

@@ -1,7 +1,7 @@
-"""The REST API of MXT-VHF: start and follow runs with the schema of GP's contract.
+"""The REST API of MXT-VHF, which starts and follows runs with the schema of GP's contract.
 
-Mounted by ``app.create_app``, whose dependency asks Airflow for the right to read runs on every route.
-Plain functions: FastAPI runs them in threads, so that the database never blocks the API server.
+``app.create_app`` mounts it and checks on every route that the user may read runs. The endpoints are plain
+functions, which FastAPI runs in threads, so that the database never blocks the API server.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from mxtvhf.workflow.runs import (
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions, start_run
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_.~:+-]{1,250}$"
-"""Run ids that Airflow allows (``[scheduler] allowed_run_id_pattern``)."""
+"""Pattern of run ids in Airflow (``[scheduler] allowed_run_id_pattern``)."""
 RUNS_LOOKED_AT = 1000
-"""Number of newest runs from which the list of bursts is made."""
+"""Number of newest runs used for the list of bursts."""
 
 may_start_runs = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
 BurstFilter = Annotated[str | None, Query(pattern=BURST_ID_PATTERN, examples=["sb26030704"])]
-Limit = Annotated[int, Query(ge=1, le=RUNS_LOOKED_AT, description="How many at most, newest first")]
+Limit = Annotated[int, Query(ge=1, le=RUNS_LOOKED_AT, description="Largest number of entries, newest first")]
 EXAMPLE = {
     "burst_id": "sb26030704",
     "sequence": 1,
@@ -63,10 +63,10 @@ router = APIRouter()
     status_code=201,
     dependencies=[may_start_runs],
     responses={
-        200: {"model": RunAnswer, "description": "The same input was given before: its run as it stands"},
-        400: {"model": Problem, "description": "The body is no text"},
-        409: {"model": Problem, "description": "Another input has this burst and sequence"},
-        411: {"model": Problem, "description": "The request names no length"},
+        200: {"model": RunAnswer, "description": "The input was submitted before; current state of its run"},
+        400: {"model": Problem, "description": "The body is not text"},
+        409: {"model": Problem, "description": "Another input uses this burst id and sequence"},
+        411: {"model": Problem, "description": "The request has no Content-Length"},
         413: {"model": Problem, "description": "The request is too long"},
         503: {"model": Problem, "description": "Airflow has not read the DAG yet; try again"},
     },
@@ -78,12 +78,12 @@ def start_processing(
     session: SessionDep,
     user: GetUserDep,
 ) -> RunAnswer:
-    """Start the run of an input; its ``process_id`` is ``<burst_id>__<sequence>``, of a test with ``__test``.
+    """Start the run of an input. Its ``process_id`` is ``<burst_id>__<sequence>``, for tests with ``__test``.
 
-    A test alert (VOEvent role ``test``) runs in the DAG ``mxt_vhf_test``, any other in ``mxt_vhf``.
+    A test alert (VOEvent role ``test``) runs in the DAG ``mxt_vhf_test``, any other alert in ``mxt_vhf``.
 
-    The same input again starts nothing and answers 200 with the run that is there. Another input under the
-    same burst and sequence is refused.
+    If the same input was submitted before, no run is started, and the answer is 200 with the existing run. A
+    different input with the same burst id and sequence is rejected.
     """
     try:
         run_id, created = start_run(conf, user.get_name())
@@ -93,10 +93,12 @@ def start_processing(
         raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
     found = find_run(run_id, session)
     if found is None:
-        raise HTTPException(503, f"run {run_id} was removed meanwhile", headers={"Retry-After": "5"})
+        raise HTTPException(
+            503, f"run {run_id} was removed meanwhile; try again", headers={"Retry-After": "5"}
+        )
     run, given = found
     if given != conf:
-        fields = f"another {', '.join(differing(given, conf))}" if given else "an unsound configuration"
+        fields = f"another {', '.join(differing(given, conf))}" if given else "an invalid configuration"
         raise HTTPException(409, f"run {run_id} exists with {fields}; use another sequence")
     if not created:
         response.status_code = 200
@@ -107,15 +109,15 @@ def start_processing(
 def status(
     seqid: Annotated[
         str,
-        Query(pattern=RUN_ID_PATTERN, description="A process id", examples=["sb26030704__1"]),
+        Query(pattern=RUN_ID_PATTERN, description="Process id of the run", examples=["sb26030704__1"]),
     ],
     request: Request,
     session: SessionDep,
 ) -> RunAnswer:
-    """Tell where a run stands: its state, what failed and why, its result and its report."""
+    """Return the status of a run: state, failed steps with reasons, result and report."""
     found = find_run(seqid, session)
     if found is None:
-        raise HTTPException(404, f"no run {seqid}")
+        raise HTTPException(404, f"run {seqid} not found")
     run, _ = found
     return run_answer(run, _report(request, run.run_id), _base(request))
 
@@ -124,7 +126,7 @@ def status(
 def runs(
     request: Request, session: SessionDep, burst_id: BurstFilter = None, limit: Limit = 50
 ) -> list[RunEntry]:
-    """List the runs, newest first."""
+    """Return the runs, newest first."""
     base, now, desk_state = _base(request), datetime.now(UTC), _desk_state(request, session)
     found = latest_runs(session, burst_id=burst_id, limit=limit)
     reports = [(run, _report(request, run.run_id)) for run in found]
@@ -135,7 +137,7 @@ def runs(
 
 @router.get("/bursts")
 def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[BurstEntry]:
-    """List the bursts among the newest 1000 runs, each with its newest run."""
+    """Return the bursts among the newest 1000 runs, each with its newest run."""
     newest = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
     return burst_entries(
         newest,
@@ -149,25 +151,25 @@ def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[Bur
 
 @router.get("/quarantine")
 def quarantine(request: Request, limit: Limit = 50) -> list[QuarantineNote]:
-    """List what could not be read, why, and when it came; newest first."""
+    """Return the unreadable inputs with reason and time of reception, newest first."""
     return Archive(_settings(request).archive).quarantined()[:limit]
 
 
 @router.get("/gaps")
 def gaps(request: Request, limit: Limit = 50) -> list[StreamGap]:
-    """List the messages that were lost inside a stream before they arrived here; newest first."""
+    """Return the gaps of streams, that is messages lost before reception, newest first."""
     return list(read_gaps(_settings(request).archive))[::-1][:limit]
 
 
 @router.get("/latency")
 def latencies(request: Request) -> list[Distribution]:
-    """Tell how long it takes from T0 and from the input to the reports, and each step; seconds."""
+    """Return the distributions of the times from T0 and the input to the reports, and of each step (s)."""
     return latency(report_summaries(_products(request)))
 
 
 def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSummary | None], str | None]:
-    """Return the function that gives the desk's word for a run of a burst."""
-    # Heavy, and every Airflow process imports this module.
+    """Return a function that returns the desk's state of a run."""
+    # Imported here, because the import is heavy and every Airflow process imports this module.
     from mxtvhf.desk.files import DeskFiles
 
     files = DeskFiles(_settings(request))
@@ -190,7 +192,7 @@ def _settings(request: Request) -> Settings:
 
 
 def _report(request: Request, run_id: str) -> ReportSummary | None:
-    """Return the report of a run in short; it is marked, too, when the burst was taken back after it."""
+    """Return the summary of a report, also marked as retracted if the burst was retracted after it."""
     report = report_summary(_products(request), run_id)
     if report is None:
         return None
@@ -203,5 +205,5 @@ def _products(request: Request) -> Path:
 
 
 def _base(request: Request) -> str:
-    """Return the path under which the face is reached; what is before it is the reverse proxy's."""
+    """Return the root path of the REST API, including the prefix of a reverse proxy."""
     return str(request.scope.get("root_path", ""))

@@ -19,7 +19,7 @@ from support.deployment import PASSWORD, write_deployment
 from support.project import PROJECT
 
 EXAMPLE = PROJECT / "mxtvhf.toml"
-PAGE = PROJECT / "docs" / "how-to" / "deploy.md"
+PAGE = PROJECT / "docs" / "reference" / "configuration.md"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def causes(config):
     return str(caught.value).splitlines()
 
 
-def test_a_good_file_is_read_and_nothing_of_the_environment(config, monkeypatch):
+def test_a_valid_file_is_read_and_the_environment_is_ignored(config, monkeypatch):
     monkeypatch.setenv("MXTVHF_NATS_URL", "nats://elsewhere:1")
     monkeypatch.setenv("MXTVHF_REPLAYS_AT_ONCE", "9")
     deployment = read_deployment(config)
@@ -54,7 +54,7 @@ def test_a_good_file_is_read_and_nothing_of_the_environment(config, monkeypatch)
     assert deployment.airflow_url == "http://api-server:8080"
 
 
-def test_all_that_is_wrong_is_told_one_line_each(config):
+def test_each_fault_is_reported_in_one_line(config):
     folder = config.parent
     (folder / "postgres").unlink()
     (folder / "redis").write_text("\n")
@@ -73,9 +73,9 @@ def test_all_that_is_wrong_is_told_one_line_each(config):
     assert all(line.startswith(f"{config}: ") for line in found)
     told = dict(line.removeprefix(f"{config}: ").split(": ", 1) for line in found)
     assert told["database.password"].endswith("cannot be read: No such file or directory")
-    assert told["redis.password"].endswith("is empty")
-    assert "may be read by everybody (mode 0644)" in told["airflow.jwt_secret"]
-    assert "want JSON" in told["nats.stations"]
+    assert told["redis.password"].endswith("empty file; expected a secret")
+    assert "readable by everybody (mode 0644)" in told["airflow.jwt_secret"]
+    assert "expected JSON" in told["nats.stations"]
     assert told["redis.colour"] == "unknown key"
     assert set(told) == {
         "users.ada", "airflow_url", "nats_url", "redis.port", "redis.colour", "redis.password",
@@ -86,23 +86,23 @@ def test_all_that_is_wrong_is_told_one_line_each(config):
 
 def test_a_user_without_password_is_named(config):
     edit(config, ('ada = "user"', 'eve = "viewer"'))
-    assert causes(config) == [f"{config}: users: {config.parent}/users: no password of eve"]
+    assert causes(config) == [f"{config}: users: {config.parent}/users: missing password of eve"]
 
 
-def test_a_table_that_is_missing_is_named(config):
+def test_a_missing_table_is_named(config):
     edit(config, ('[gp]\nurl = "http://gp.example.org:8765/api"', ""))
     assert causes(config) == [f"{config}: gp: missing"]
 
 
 @pytest.mark.parametrize("key", ["fernet", "jwt"])
-def test_a_short_key_is_refused_and_not_shown(config, key):
+def test_a_short_key_is_rejected_and_not_shown(config, key):
     (config.parent / key).write_text("canary\n")
     (line,) = causes(config)
     assert "characters" in line
     assert "canary" not in line
 
 
-def test_what_is_no_toml_is_refused(config):
+def test_invalid_toml_is_rejected(config):
     config.write_text("state = ")
     assert causes(config)[0].startswith(f"{config}: not TOML")
 
@@ -118,7 +118,7 @@ def test_the_command_ends_with_status_2(config):
     assert "redis.host: missing" in done.stderr
 
 
-def test_the_shipped_example_has_known_keys_only():
+def test_the_shipped_example_has_only_known_keys():
     with pytest.raises(InvalidInput) as caught:
         read_deployment(EXAMPLE)
     # Here are no secrets and no folder for the state; all else must be right.
@@ -143,7 +143,7 @@ def test_airflow_gets_the_secrets_and_addresses(deployment):
     assert found["AIRFLOW__API__BASE_URL"] == "https://mxt.example.org"
 
 
-def test_a_task_is_never_given_to_a_second_worker_while_it_may_run(deployment):
+def test_no_task_is_given_to_a_second_worker_while_it_may_run(deployment):
     found = service_environment(deployment)
     longest = int(found["AIRFLOW__CORE__DEFAULT_TASK_EXECUTION_TIMEOUT"])
     assert int(found["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"]) > longest
@@ -185,7 +185,7 @@ escalate = true
 
 @pytest.fixture
 def notified(config):
-    """The same with notifications."""
+    """Return the same configuration with notifications."""
     folder = config.parent
     (folder / "rota.toml").write_text('[people.ada]\nname = "Ada"\n')
     (folder / "channels").touch(0o600)
@@ -194,7 +194,7 @@ def notified(config):
     return config
 
 
-def test_the_notifications_reach_the_listener_and_their_channels_are_a_secret(notified, monkeypatch):
+def test_notification_settings_reach_the_listener_and_channels_are_secret(notified, monkeypatch):
     deployment = read_deployment(notified)
     monkeypatch.setenv("MXTVHF_NOTIFICATION", service_environment(deployment)["MXTVHF_NOTIFICATION"])
     policy = Settings().notification
@@ -202,17 +202,17 @@ def test_the_notifications_reach_the_listener_and_their_channels_are_a_secret(no
     assert policy.rules[0].escalate
     assert notified.parent / "channels" in secret_parts(deployment).values()
     (notified.parent / "channels").chmod(0o644)
-    assert "may be read by everybody" in causes(notified)[0]
+    assert "readable by everybody" in causes(notified)[0]
 
 
-def test_what_stands_in_channels_and_rota_is_checked_and_stops_no_service(notified):
+def test_invalid_channels_and_rota_are_reported_but_stop_no_service(notified):
     (notified.parent / "channels").write_text("eve = nothing://s3cr3t\n")
     assert read_deployment(notified).notification
     done = subprocess.run(
         [sys.executable, "-m", "mxtvhf", "config", "check", str(notified)], capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "line 1: eve/nothing: no service of Apprise" in done.stderr
+    assert "line 1: eve/nothing: unknown service" in done.stderr
     assert "s3cr3t" not in done.stderr
 
 
@@ -238,7 +238,7 @@ def test_the_queue_survives_a_crash_and_asks_for_a_password(deployment):
 
 
 @pytest.mark.service
-def test_nats_takes_its_configuration_and_gives_a_station_its_rights_only(deployment, tmp_path):
+def test_nats_accepts_the_configuration_and_limits_the_rights_of_a_station(deployment, tmp_path):
     text = nats_configuration(deployment.nats, deployment.nats_credentials)
     (tmp_path / "nats.json").write_text(text)
     subprocess.run(["nats-server", "-t", "-c", str(tmp_path / "nats.json")], check=True, capture_output=True)
@@ -247,12 +247,12 @@ def test_nats_takes_its_configuration_and_gives_a_station_its_rights_only(deploy
     assert station["permissions"] == {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]}
 
 
-def test_nats_without_login_is_refused(deployment, tmp_path):
-    with pytest.raises(InvalidInput, match="want a file with user:password"):
+def test_nats_without_login_is_rejected(deployment, tmp_path):
+    with pytest.raises(InvalidInput, match="expected a file with user:password"):
         nats_configuration(deployment.nats, None)
 
 
-def test_what_lies_in_memory_can_be_read_by_the_program_that_follows():
+def test_a_file_in_memory_is_readable_by_the_next_program():
     name = in_memory("word")
     done = subprocess.run(["cat", name], capture_output=True, text=True, close_fds=False, check=True)
     os.close(int(name.rpartition("/")[2]))
@@ -271,8 +271,8 @@ def test_every_key_of_the_file_is_explained():
             assert f"`{key}`" in text, (name, key)
 
 
-def test_the_passwords_are_whole_for_who_reads_them_while_the_api_server_starts(config):
-    """Where the given file is the one that Airflow reads, another service may read it at that moment."""
+def test_the_password_file_is_complete_while_the_api_server_starts(config):
+    """If Airflow reads the given file itself, another service may be reading it at the same time."""
     deployment = read_deployment(config)
     path = password_file(deployment.home)
     path.parent.mkdir()

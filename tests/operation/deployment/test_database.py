@@ -19,7 +19,7 @@ def server():
 
 @pytest.fixture
 def part(server, tmp_path):
-    """Make the part of a configuration file that names a database of this server."""
+    """Return the table of a configuration file for a database of this server."""
 
     def make(name):
         (tmp_path / "password").touch(0o600)
@@ -37,14 +37,14 @@ def execute(server, name, text):
     connection.close()
 
 
-def test_a_refused_login_ends_the_wait_at_once_with_the_words_of_the_server(part, monkeypatch):
+def test_a_rejected_login_ends_the_wait_with_the_message_of_the_server(part, monkeypatch):
     monkeypatch.setattr(database.time, "sleep", lambda seconds: pytest.fail("waited"))
     with pytest.raises(Failure, match=r'database nowhere at .*: database "nowhere" does not exist') as caught:
         wait_for_tables(part("nowhere"))
     assert "\n" not in str(caught.value)
 
 
-def test_missing_tables_are_waited_for_and_named_now_and_then(server, part, monkeypatch, capsys):
+def test_the_wait_for_missing_tables_is_logged_regularly(server, part, monkeypatch, capsys):
     execute(server, "airflow", "DROP TABLE IF EXISTS alembic_version")
     clock = [0.0]
     steps = {
@@ -65,7 +65,7 @@ def test_missing_tables_are_waited_for_and_named_now_and_then(server, part, monk
     assert [line.rpartition(": ")[2] for line in told] == ["no tables", *["tables not ready"] * 2]
 
 
-def test_tables_that_never_come_are_a_failure(server, part):
+def test_tables_missing_after_the_time_limit_are_a_failure(server, part):
     execute(server, "airflow", "DROP TABLE IF EXISTS alembic_version")
     with pytest.raises(Failure, match="no tables after 0 s"):
         wait_for_tables(part("airflow"), timeout=0.0)
@@ -77,7 +77,7 @@ def test_a_database_that_does_not_answer_is_a_failure(part, tmp_path):
         wait_for_database(away, timeout=0.0)
 
 
-def test_a_database_that_cannot_hold_any_text_is_refused(server, part):
+def test_a_database_without_utf8_is_rejected(server, part):
     execute(server, "airflow", "DROP DATABASE IF EXISTS ascii")
     execute(
         server,
@@ -90,7 +90,7 @@ def test_a_database_that_cannot_hold_any_text_is_refused(server, part):
 
 
 @pytest.mark.parametrize("word", ["the database system is starting up", "sorry, too many clients already"])
-def test_a_refusal_that_passes_is_waited_for(part, monkeypatch, word):
+def test_temporary_refusals_are_waited_for(part, monkeypatch, word):
     def refuse(*_, **__):
         raise psycopg2.OperationalError(f'connection to server at "postgres" failed: FATAL:  {word}\n')
 

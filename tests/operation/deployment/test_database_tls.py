@@ -1,4 +1,4 @@
-"""A real PostgreSQL that wants TLS and certificates, reached as a configuration file says."""
+"""A real PostgreSQL that requires TLS and certificates, reached through a configuration file."""
 
 import asyncio
 import tempfile
@@ -28,7 +28,7 @@ QUESTION = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder that PostgreSQL reaches, whoever it runs as."""
+    """Return a folder that PostgreSQL can read as any user."""
     with tempfile.TemporaryDirectory(prefix="mxtvhf-tests-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -48,7 +48,7 @@ def server(place, authority):
 
 @pytest.fixture
 def part(server, place, authority):
-    """How an installation names this server; ``changes`` are made to it."""
+    """Return the table of a configuration file for this server with changes."""
     secret = place / "password"
     secret.touch(0o600)
     secret.write_text(PASSWORD)
@@ -69,7 +69,7 @@ def connected(part):
     return psycopg2.connect(database_uri(part).replace("+psycopg2", ""))
 
 
-def test_both_drivers_speak_tls_and_show_their_certificate(part, monkeypatch):
+def test_both_drivers_use_tls_and_present_their_certificate(part, monkeypatch):
     with closing(connected(part())) as connection, connection.cursor() as cursor:
         cursor.execute(QUESTION)
         assert cursor.fetchone() == (True, "/CN=airflow")
@@ -86,7 +86,7 @@ def test_both_drivers_speak_tls_and_show_their_certificate(part, monkeypatch):
     assert asyncio.run(ask()) == (True, "/CN=airflow")
 
 
-def test_what_is_not_as_it_should_be_is_refused(part, place, authority):
+def test_invalid_tls_connections_are_rejected(part, place, authority):
     expired = authority.issue("expired", begins=-2 * HOUR, ends=-HOUR)
     other = authority.issue("somebody")
     for changes, cause in (
@@ -101,16 +101,16 @@ def test_what_is_not_as_it_should_be_is_refused(part, place, authority):
             connected(part(**changes))
 
 
-def test_a_service_that_waits_says_what_is_wrong_with_a_certificate(part, place):
-    """Whatever was wrong with TLS, the wait said "no connection"."""
+def test_a_waiting_service_reports_an_invalid_certificate(part, place):
+    """All TLS errors used to be reported as "no connection"."""
     elsewhere = Authority(place / "another").ca
     with pytest.raises(Failure, match=r"no connection \(.*certificate verify failed.*\) after 0 s") as caught:
         wait_for_database(part(ca=elsewhere), timeout=0.0)
     assert PASSWORD not in str(caught.value)
 
 
-def test_a_key_that_libpq_would_refuse_is_named(part, authority):
+def test_a_key_that_libpq_rejects_is_named(part, authority):
     _, key = authority.issue("airflow")
     key.chmod(0o644)
-    with pytest.raises(ValueError, match="may be read by everybody"):
+    with pytest.raises(ValueError, match="readable by everybody"):
         part(key=key)

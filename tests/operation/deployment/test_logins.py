@@ -1,4 +1,4 @@
-"""The table ``[auth]``, and what Airflow and Flask AppBuilder get of it."""
+"""The table ``[auth]`` and the resulting options of Airflow and Flask AppBuilder."""
 
 import json
 import runpy
@@ -53,7 +53,7 @@ client_secret = "{folder}/reader"
 
 @pytest.fixture
 def with_auth(tmp_path, monkeypatch):
-    """Write a configuration file with these tables; all packages count as installed."""
+    """Write a configuration file with these tables, as if all packages were installed."""
     monkeypatch.setattr(logins, "_is_installed", lambda package: True)
     config = write_deployment(tmp_path)
     reader = tmp_path / "reader"
@@ -75,7 +75,7 @@ def cause(config):
 
 
 def options_of(deployment, tmp_path):
-    """What Flask AppBuilder reads: the upper-case names of the file, run as Python."""
+    """Return the options that Flask AppBuilder reads: the upper-case names of the executed file."""
     path = tmp_path / "webserver_config.py"
     path.write_text(fab_config(deployment.auth))
     return {name: value for name, value in runpy.run_path(str(path)).items() if name.isupper()}
@@ -86,19 +86,25 @@ def options_of(deployment, tmp_path):
     [
         ('[auth]\nmanager = "ldap"\n', "auth.manager: expected 'simple', 'fab' or 'keycloak'"),
         ("[auth]\nmanagr = 1\n", "auth.managr: unknown key"),
-        (LDAP.replace("fab", "simple"), 'auth: [auth.ldap] needs manager = "fab", found "simple"'),
-        (LDAP.replace("ldaps:", "ldap:"), "auth.ldap: found ldap://ldap.example.org without start_tls"),
+        (LDAP.replace("fab", "simple"), 'auth: [auth.ldap]: manager is "simple"; expected "fab"'),
+        (LDAP.replace("ldaps:", "ldap:"), "auth.ldap: server is ldap://ldap.example.org without start_tls"),
         (LDAP.replace("ldaps://ldap", "https://ldap"), "auth.ldap.server: expected"),
-        (LDAP.partition("[auth.groups]")[0], "auth: [auth.groups] goes with [auth.ldap] or [auth.oidc]"),
+        (
+            LDAP.partition("[auth.groups]")[0],
+            "auth: [auth.groups] and [auth.ldap] or",
+        ),
         (LDAP.replace('"op"', '"god"'), "auth.groups.cn=it's,dc=example: expected"),
         (LDAP.replace("/reader", "/nothing"), "auth.ldap.bind_password: "),
         (LDAP + OIDC.partition('"fab"')[2].partition("[auth.groups]")[0], "auth: found [auth.ldap] and"),
         (OIDC.replace("https:", "ftp:"), "auth.oidc.issuer: found 'ftp://login.example.org/', expected"),
-        (KEYCLOAK.partition("[auth.keycloak]")[0], 'auth: manager = "keycloak" goes with [auth.keycloak]'),
+        (
+            KEYCLOAK.partition("[auth.keycloak]")[0],
+            'auth: manager = "keycloak" and',
+        ),
         (KEYCLOAK.replace("realm", "real"), ""),
     ],
 )
-def test_what_is_wrong_is_named_and_no_secret_shown(with_auth, auth, expected):
+def test_faults_are_named_without_showing_a_secret(with_auth, auth, expected):
     config = with_auth(auth)
     with pytest.raises(InvalidInput) as caught:
         read_deployment(config)
@@ -106,14 +112,14 @@ def test_what_is_wrong_is_named_and_no_secret_shown(with_auth, auth, expected):
     assert "canary" not in str(caught.value)
 
 
-def test_a_package_that_is_missing_is_named(with_auth, monkeypatch):
+def test_a_missing_package_is_named(with_auth, monkeypatch):
     monkeypatch.setattr(logins, "_is_installed", lambda package: package != "python-ldap")
     assert cause(with_auth(LDAP)) == (
-        "auth.ldap: ldap: the package python-ldap is not installed (docs/how-to/deploy.md)"
+        "auth.ldap: ldap: the package python-ldap is not installed; see docs/how-to/deploy.md"
     )
 
 
-def test_fab_gets_ldap_with_the_password_in_its_file_only(with_auth, tmp_path, monkeypatch):
+def test_the_fab_configuration_for_ldap_contains_no_password(with_auth, tmp_path, monkeypatch):
     text = fab_config(read_deployment(with_auth(LDAP)).auth)
     assert "canary" not in text
     monkeypatch.setitem(sys.modules, "ldap", FakeLdapModule())
@@ -135,7 +141,7 @@ class FakeLdapModule:
         assert 1 <= value <= 30
 
 
-def test_fab_gets_openid_connect(with_auth, tmp_path):
+def test_the_fab_configuration_for_openid_connect(with_auth, tmp_path):
     options = options_of(read_deployment(with_auth(OIDC)), tmp_path)
     (provider,) = options["OAUTH_PROVIDERS"]
     remote = provider["remote_app"]
@@ -145,7 +151,7 @@ def test_fab_gets_openid_connect(with_auth, tmp_path):
     assert "verify" not in remote["client_kwargs"]
 
 
-def test_the_database_alone_registers_nobody_by_itself(with_auth, tmp_path):
+def test_users_are_not_registered_without_ldap_or_openid_connect(with_auth, tmp_path):
     deployment = read_deployment(with_auth('[auth]\nmanager = "fab"\n'))
     assert options_of(deployment, tmp_path) == {"AUTH_TYPE": 1}
     environment = service_environment(deployment)
@@ -154,9 +160,7 @@ def test_the_database_alone_registers_nobody_by_itself(with_auth, tmp_path):
     assert environment["AIRFLOW__FAB__COOKIE_SECURE"] == "True"
 
 
-def test_the_services_write_fabs_file_and_make_accounts_without_a_password_in_an_argument(
-    with_auth, monkeypatch
-):
+def test_services_write_the_fab_file_and_pass_no_password_as_argument(with_auth, monkeypatch):
     monkeypatch.setattr(services, "wait_for_database", lambda part: None)
     deployment = read_deployment(with_auth('[auth]\nmanager = "fab"\n'))
     for service in (Service.MIGRATE, Service.API_SERVER):
@@ -177,7 +181,7 @@ def test_keycloak_gets_its_section(with_auth):
     assert SERVICES[Service.API_SERVER](deployment, "host")[-1] == "api-server"
 
 
-def test_the_simple_manager_is_warned_of_and_gets_robots_as_users(with_auth):
+def test_the_simple_manager_gives_a_warning_and_treats_robots_as_users(with_auth):
     deployment = read_deployment(with_auth(""))
     (warning,) = warnings_of(deployment)
     assert "plain text" in warning
@@ -188,8 +192,11 @@ def test_the_simple_manager_is_warned_of_and_gets_robots_as_users(with_auth):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (('ada = "user"', 'admin = "viewer"'), "users: admin is there by itself, with all rights"),
-        (('ada = "user"', 'intake = "admin"'), "users: intake is the listener's account: expected the role"),
+        (
+            ('ada = "user"', 'admin = "viewer"'),
+            "users: admin is reserved for the built-in administrator; choose another name",
+        ),
+        (('ada = "user"', 'intake = "admin"'), "users: intake is the listener's account: found the role"),
         (("[users]", 'intake_user = "admin"\n[users]'), "intake_user: found 'admin', expected an account"),
         (("[users]", 'intake_user = "eve"\n[users]'), "users: "),
     ],
@@ -210,7 +217,7 @@ def authority(tmp_path):
 
 @pytest.fixture
 def https(with_auth, authority):
-    """Give the API server a certificate; returns the file."""
+    """Return a configuration file with a certificate of the API server."""
     config = with_auth("")
     certificate, key = authority.issue("api")
     text = config.read_text().replace("http://api-server:8080/", "https://api-server:8080")
@@ -228,33 +235,33 @@ def test_airflow_gets_its_certificate_and_the_tasks_the_authority(https, authori
     assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "https://api-server:8080/execution/"
 
 
-def test_a_certificate_asks_for_https_everywhere(https):
+def test_a_certificate_requires_https_addresses(https):
     https.write_text(https.read_text().replace("https://api-server", "http://api-server"))
     assert cause(https) == (
-        "airflow: certificate and key: airflow_url is http://api-server:8080, expected https://"
+        "airflow: certificate and key: airflow_url is http://api-server:8080; expected https://"
     )
 
 
-def test_a_key_of_another_certificate_is_refused(https, authority):
+def test_a_key_of_another_certificate_is_rejected(https, authority):
     _, other = authority.issue("other")
     https.write_text(https.read_text().replace("api-key.pem", other.name))
-    assert cause(https).startswith(f"airflow.key: {other}: expected the key of")
+    assert cause(https).startswith(f"airflow.key: {other}: invalid key; expected the key of")
 
 
-def test_a_certificate_without_its_key_is_refused(https):
+def test_a_certificate_without_its_key_is_rejected(https):
     lines = [line for line in https.read_text().splitlines() if not line.startswith("key = ")]
     https.write_text("\n".join(lines))
-    assert cause(https) == "airflow.key: expected both certificate and key, or neither"
+    assert cause(https) == "airflow.key: certificate or key missing; expected both or neither"
 
 
-def test_what_is_no_certificate_is_refused(https, authority):
+def test_an_invalid_certificate_is_rejected(https, authority):
     authority.ca.write_text("canary")
-    assert cause(https) == f"airflow_ca: {authority.ca}: no certificate found, expected PEM"
+    assert cause(https) == f"airflow_ca: {authority.ca}: no certificate found; expected PEM"
 
 
 @pytest.mark.parametrize(("ends", "verb"), [(-HOUR / 2, "expired"), (24 * HOUR, "expires")])
-def test_a_certificate_that_ends_is_warned_of(https, authority, ends, verb):
-    """Not refused: the other parts of an installation go on while a certificate of one has expired."""
+def test_an_expiring_certificate_gives_a_warning(https, authority, ends, verb):
+    """The file is accepted, because other parts of an installation work with an expired certificate."""
     authority.issue("api", ends=ends)
     _, warning = warnings_of(read_deployment(https))
     assert warning.startswith("airflow.certificate: ")
@@ -262,7 +269,7 @@ def test_a_certificate_that_ends_is_warned_of(https, authority, ends, verb):
     assert timedelta(days=30) > ends
 
 
-def test_libpq_and_asyncpg_get_the_same_of_the_database(with_auth, authority):
+def test_libpq_and_asyncpg_get_the_same_tls_options(with_auth, authority):
     config = with_auth("")
     certificate, key = authority.issue("airflow")
     tls = f'sslmode = "verify-full"\nca = "{authority.ca}"\ncertificate = "{certificate}"\nkey = "{key}"'
@@ -279,24 +286,24 @@ def test_libpq_and_asyncpg_get_the_same_of_the_database(with_auth, authority):
 @pytest.mark.parametrize(
     ("tls", "expected"),
     [
-        ('sslmode = "verify-full"', 'database: sslmode = "verify-full" needs ca'),
+        ('sslmode = "verify-full"', 'database: sslmode = "verify-full": ca is missing'),
         ('sslmode = "on"', "database.sslmode: expected"),
     ],
 )
-def test_tls_of_the_database_that_cannot_be(with_auth, tls, expected):
+def test_invalid_tls_settings_of_the_database_are_rejected(with_auth, tls, expected):
     config = with_auth("")
     config.write_text(config.read_text().replace('host = "postgres"', f'host = "postgres"\n{tls}'))
     assert cause(config).startswith(expected)
 
 
-def test_without_tls_the_database_is_as_before(with_auth):
+def test_without_tls_the_database_uri_has_no_options(with_auth):
     environment = service_environment(read_deployment(with_auth("")))
     assert "?" not in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert not [name for name in environment if name.startswith("PGSSL")]
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC" not in environment
 
 
-def test_a_robot_has_no_right_to_more_than_runs():
+def test_a_robot_has_only_rights_about_runs():
     assert {resource for _, resource in ROBOT_RIGHTS} == {"DAGs", "DAG Runs", "Task Instances"}
     assert not [action for action, _ in ROBOT_RIGHTS if action == "can_delete"]
 
@@ -304,17 +311,20 @@ def test_a_robot_has_no_right_to_more_than_runs():
 @pytest.mark.parametrize(
     ("tls", "expected"),
     [
-        ('{ca = "{folder}/reader"}', "nats_tls.ca: {folder}/reader: no certificate found, expected PEM"),
-        ('{key = "{folder}/reader"}', "nats_tls.key: expected both certificate and key, or neither"),
-        ('{certificate = "{pem}"}', "nats_tls.key: expected both certificate and key, or neither"),
+        ('{ca = "{folder}/reader"}', "nats_tls.ca: {folder}/reader: no certificate found; expected PEM"),
+        (
+            '{key = "{folder}/reader"}',
+            "nats_tls.key: certificate or key missing; expected both or neither",
+        ),
+        ('{certificate = "{pem}"}', "nats_tls.key: certificate or key missing; expected both or neither"),
         (
             '{certificate = "{pem}", key = "{folder}/reader"}',
-            "nats_tls.key: {folder}/reader: expected the key",
+            "nats_tls.key: {folder}/reader: invalid key; expected the key",
         ),
         ('{cert = "{pem}"}', "nats_tls.cert: unknown key"),
     ],
 )
-def test_certificates_of_nats_that_cannot_be(with_auth, authority, tmp_path, tls, expected):
+def test_invalid_certificates_of_nats_are_rejected(with_auth, authority, tmp_path, tls, expected):
     config, (pem, _) = with_auth(""), authority.issue("mxtvhf")
 
     def filled(text):
@@ -324,7 +334,7 @@ def test_certificates_of_nats_that_cannot_be(with_auth, authority, tmp_path, tls
     assert cause(config).startswith(filled(expected))
 
 
-def test_nats_gets_the_authority_of_its_clients_and_they_their_certificates(with_auth, authority):
+def test_nats_and_its_clients_get_authority_and_certificates(with_auth, authority):
     config = with_auth("")
     certificate, key = authority.issue("nats")
     server = f'certificate = "{certificate}"\nkey = "{key}"\nclient_ca = "{authority.ca}"'
@@ -351,8 +361,8 @@ print(client.connection.base_url, client.realm_name, client.client_id, client.cl
 
 @pytest.mark.slow
 @pytest.mark.service
-def test_airflow_takes_keycloaks_options(with_auth):
-    """Not more: no Keycloak server is among the packages that a test can install."""
+def test_airflow_accepts_the_keycloak_options(with_auth):
+    """No login is tested, because no Keycloak server can be installed by a test."""
     environment = service_environment(read_deployment(with_auth(KEYCLOAK)))
     command = [sys.executable, "-c", BUILD]
     built = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -35,7 +35,7 @@ def deployment(tmp_path):
 
 @contextmanager
 def answering(text):
-    """A server that says a text to whoever connects; yields its address."""
+    """Yield the address of a server that sends a text to each client."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -49,8 +49,8 @@ def answering(text):
         thread.join()
 
 
-def test_a_check_imports_little():
-    """A third of the load of an idle installation were imports of health checks."""
+def test_a_health_check_imports_few_modules():
+    """Imports of health checks used to be a third of the load of an idle installation."""
     script = "import sys, mxtvhf.operation.deployment.service_health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = {name.partition(".")[0] for name in done.stdout.split()}
@@ -68,7 +68,7 @@ def test_a_check_imports_little():
 
 
 @pytest.mark.parametrize("service", TARGETS)
-def test_what_a_service_writes_down_holds_no_secret_and_can_be_checked(deployment, service):
+def test_the_description_of_a_health_check_contains_no_secret(deployment, service):
     write_target(service, deployment, "worker-1")
     text = target_file(service).read_text()
     assert target_file(service).stat().st_mode & 0o777 == 0o600
@@ -80,12 +80,12 @@ def test_what_a_service_writes_down_holds_no_secret_and_can_be_checked(deploymen
         check({**target, **({"host": "127.0.0.1", "port": 1} if "port" in target else {})})
 
 
-def test_a_service_that_ends_by_itself_has_no_check(deployment):
-    with pytest.raises(InvalidInput, match="migrate: ends by itself"):
+def test_a_service_that_is_not_long_running_has_no_check(deployment):
+    with pytest.raises(InvalidInput, match="migrate: not a long-running service"):
         check_service(Service.MIGRATE, deployment)
 
 
-def test_the_heartbeat_of_a_worker_and_of_each_listener_is_a_file_of_its_own(deployment):
+def test_each_worker_and_listener_has_its_own_heartbeat_file(deployment):
     path = alive_file(Service.WORKER, deployment, "worker-1")
     assert path != alive_file(Service.WORKER, deployment, "worker-2")
     assert path != alive_file(Service.LISTEN, deployment, "worker-1")
@@ -100,7 +100,7 @@ def test_the_heartbeat_of_a_worker_and_of_each_listener_is_a_file_of_its_own(dep
 
 
 @pytest.mark.parametrize(("status", "fails"), [(200, False), (503, True)])
-def test_a_web_service_is_asked(status, fails):
+def test_a_web_service_is_checked_by_http(status, fails):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(status if self.path == "/health" else 404)
@@ -125,13 +125,13 @@ def test_a_web_service_is_asked(status, fails):
     ("greeting", "fault"),
     [
         (b'INFO {"server_id":"x","jetstream":true}\r\n', None),
-        (b'INFO {"server_id":"x"}\r\n', "no JetStream"),
-        (b"INFO {\r\n", "no JetStream"),
-        (b"-ERR\r\n", "no JetStream"),
+        (b'INFO {"server_id":"x"}\r\n', "JetStream unavailable"),
+        (b"INFO {\r\n", "JetStream unavailable"),
+        (b"-ERR\r\n", "JetStream unavailable"),
         (b"", "no answer"),
     ],
 )
-def test_the_greeting_of_nats_says_whether_it_works(greeting, fault):
+def test_the_greeting_of_nats_shows_its_health(greeting, fault):
     with answering(greeting) as address:
         if fault is None:
             check({"kind": "nats", **address})
@@ -152,7 +152,7 @@ def wait_until_healthy(process, deployment, service):
 
 @pytest.mark.service
 @pytest.mark.parametrize("service", [Service.REDIS, Service.NATS])
-def test_the_servers_are_asked_in_their_own_protocols(deployment, tmp_path, service):
+def test_redis_and_nats_are_checked_by_their_protocols(deployment, tmp_path, service):
     address = {"listen": "127.0.0.1", "port": free_port(), "data": tmp_path}
     part = getattr(deployment, service).model_copy(update=address)
     deployment = deployment.model_copy(update={str(service): part})
@@ -175,7 +175,7 @@ def test_the_servers_are_asked_in_their_own_protocols(deployment, tmp_path, serv
         process.wait()
 
 
-def test_a_database_that_is_away_is_no_fault_of_the_service(deployment, tmp_path):
+def test_an_unreachable_database_is_not_a_fault_of_the_service(deployment, tmp_path):
     part = deployment.database.model_copy(update={"host": tmp_path})
     with pytest.raises(Retriable, match="SchedulerJob: the database does not answer: OperationalError"):
         check_service(Service.SCHEDULER, deployment.model_copy(update={"database": part}))
@@ -183,7 +183,7 @@ def test_a_database_that_is_away_is_no_fault_of_the_service(deployment, tmp_path
 
 @pytest.fixture
 def hung():
-    """A process that does not heed SIGTERM."""
+    """A process that ignores SIGTERM."""
     script = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     process.stdout.readline()
@@ -201,7 +201,7 @@ def status_of(monkeypatch, *arguments):
     return 0
 
 
-def test_a_service_that_worked_and_hangs_is_ended(deployment, monkeypatch, hung, capsys):
+def test_a_hanging_service_is_ended(deployment, monkeypatch, hung, capsys):
     write_target(Service.LISTEN, deployment, "host")
     path = target_file(Service.LISTEN)
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": hung.pid}))
@@ -219,13 +219,13 @@ def test_a_service_that_worked_and_hangs_is_ended(deployment, monkeypatch, hung,
     alive.unlink()
     capsys.readouterr()
     assert [status_of(monkeypatch, *command) for _ in range(2)] == [1, 1]
-    assert f"2 failures in a row: process {hung.pid} is ended" in capsys.readouterr().err
+    assert f"2 failures in a row; ending process {hung.pid}" in capsys.readouterr().err
     assert psutil.Process(hung.pid).status() != psutil.STATUS_ZOMBIE, "it was asked to end first"
     assert status_of(monkeypatch, *command) == 1
     assert hung.wait(10) < 0
 
 
-def test_a_fault_of_another_service_ends_nobody(deployment, monkeypatch, hung):
+def test_a_fault_of_another_service_ends_no_service(deployment, monkeypatch, hung):
     def fail(target):
         raise Retriable("database away")
 
@@ -239,9 +239,9 @@ def test_a_fault_of_another_service_ends_nobody(deployment, monkeypatch, hung):
     assert hung.poll() is None
 
 
-def test_a_service_that_was_never_started_here_is_unhealthy(monkeypatch, capsys):
+def test_a_service_not_started_on_this_host_is_unhealthy(monkeypatch, capsys):
     assert status_of(monkeypatch, "gp") == 1
-    assert capsys.readouterr().err.startswith("mxtvhf-health: gp: was not started on this host")
+    assert capsys.readouterr().err.startswith("mxtvhf-health: gp: not started on this host")
 
 
 def test_a_folder_of_another_user_is_not_trusted(monkeypatch):

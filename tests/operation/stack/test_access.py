@@ -1,4 +1,4 @@
-"""How the commands find Airflow."""
+"""The commands' access to Airflow."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from mxtvhf.operation.stack.access import address_file, airflow_api, airflow_url
 from mxtvhf.settings import Settings
 
 
-def test_the_stack_of_the_state_folder_is_found_and_a_setting_goes_before_it(tmp_path):
+def test_the_address_of_the_stack_is_used_unless_a_setting_is_given(tmp_path):
     settings = Settings(state=tmp_path)
     assert airflow_url(settings) == "http://127.0.0.1:8080"
     address_file(tmp_path).write_text("http://127.0.0.1:8190\n")
@@ -20,13 +20,13 @@ def test_the_stack_of_the_state_folder_is_found_and_a_setting_goes_before_it(tmp
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"8190", b"ftp://127.0.0.1"])
-def test_a_damaged_address_is_told(tmp_path, content):
+def test_a_damaged_address_file_is_reported(tmp_path, content):
     address_file(tmp_path).write_bytes(content)
     with pytest.raises(InvalidInput, match=r"airflow-url: .*set MXTVHF_AIRFLOW_URL"):
         airflow_url(Settings(state=tmp_path))
 
 
-def test_a_proxy_gets_nothing_of_what_is_on_this_machine(tmp_path, monkeypatch):
+def test_a_proxy_gets_no_request_to_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setattr("os.environ", dict(os.environ))
     (tmp_path / "word").write_text("word")

@@ -48,13 +48,13 @@ def test_further_users_get_passwords_and_roles(tmp_path):
 
 
 @pytest.mark.parametrize("users", ['{"ada": "god"}', '{"a,b": "user"}', '{"ada:admin,eve": "user"}'])
-def test_users_that_are_none_are_refused(monkeypatch, users):
+def test_invalid_users_are_rejected(monkeypatch, users):
     monkeypatch.setenv("MXTVHF_USERS", users)
     with pytest.raises(ValueError, match="users"):
         Settings()
 
 
-def test_all_servers_are_on_loopback_and_nothing_of_the_caller_leaks_in(tmp_path, monkeypatch):
+def test_all_servers_use_loopback_and_ignore_airflow_variables_of_the_caller(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "True")
     settings = airflow_environment(project=tmp_path, state=tmp_path, port=8080, database_uri="postgresql://x")
     assert settings["AIRFLOW__API__HOST"] == "127.0.0.1"
@@ -72,19 +72,19 @@ def test_a_port_in_use_is_named(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Failure, match=rf"port {port}: in use by another program; choose others"):
+        with pytest.raises(Failure, match=rf"port {port}: in use by another program; choose other ports"):
             start(Settings(state=tmp_path), tmp_path, port, port)
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(embedded, "FREE_DISK_BYTES", 1 << 60)
     with pytest.raises(Failure, match="MB free on this disk"):
         start(Settings(state=tmp_path), tmp_path, 1, 2)
 
 
-def test_a_state_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_state_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(Failure, match="the state folder cannot be made"):
+    with pytest.raises(Failure, match="the state folder cannot be created"):
         start(Settings(state=tmp_path / "file" / "var"), tmp_path, 1, 2)
 
 
@@ -114,12 +114,12 @@ def test_metrics_are_switched_on_by_configuration(tmp_path, statsd, otlp, expect
     assert settings.get("OTEL_EXPORTER_OTLP_ENDPOINT") == otlp
 
 
-def test_metrics_go_to_one_place_only():
-    with pytest.raises(InvalidInput, match="both are set"):
+def test_two_receivers_of_metrics_are_rejected():
+    with pytest.raises(InvalidInput, match="are both set"):
         metrics_environment("a:1", "http://b:2")
 
 
-def test_the_command_line_takes_the_password_of_the_embedded_stack(tmp_path):
+def test_the_command_line_uses_the_password_of_the_embedded_stack(tmp_path):
     password = admin_password(tmp_path)
     assert password_of("admin", password_file(tmp_path)) == password
     (tmp_path / "plain").write_text("a word\n")
@@ -130,9 +130,9 @@ def test_the_command_line_takes_the_password_of_the_embedded_stack(tmp_path):
     ("content", "cause"),
     [
         (None, "cannot be read: No such file"),
-        (b"\xff", "cannot be read: no text"),
-        (b"", "want one line"),
-        (b"canary\nmore", "want one line"),
+        (b"\xff", "cannot be read: not a text file"),
+        (b"", "expected one line"),
+        (b"canary\nmore", "expected one line"),
         (b'{"other": "canary"}', "no password of user 'admin'"),
         (b'{"canary', "no password of user 'admin'"),
     ],

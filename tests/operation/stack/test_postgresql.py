@@ -12,7 +12,7 @@ pytestmark = pytest.mark.service
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
-def test_a_server_that_ended_is_started_again(tmp_path, number):
+def test_an_ended_server_is_restarted(tmp_path, number):
     # Within the group its orphans are our children, as in a stack: a killed server stays as a zombie.
     with state_folder() as state, embedded_postgresql(state / "postgres") as database:
         with ProcessGroup({}, tmp_path) as group:

@@ -40,7 +40,7 @@ def test_leaving_the_group_ends_every_descendant(tmp_path):
     assert not psutil.pid_exists(grandchild)
 
 
-def test_other_children_of_the_caller_live_on(tmp_path):
+def test_other_children_of_the_caller_are_not_ended(tmp_path):
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     before = subprocess.Popen(sleep)
     with ProcessGroup({}, tmp_path) as group:
@@ -52,7 +52,7 @@ def test_other_children_of_the_caller_live_on(tmp_path):
             other.kill()
 
 
-def test_a_killed_launcher_takes_its_children_along(tmp_path):
+def test_a_killed_launcher_ends_its_children(tmp_path):
     launcher = textwrap.dedent("""
         import pathlib, sys, time
         from mxtvhf.operation.stack.processes import ProcessGroup
@@ -71,7 +71,7 @@ def test_a_killed_launcher_takes_its_children_along(tmp_path):
     )
 
 
-def test_a_process_that_dies_is_noticed_with_its_last_words(tmp_path):
+def test_the_log_of_an_ended_process_is_in_the_error(tmp_path):
     with ProcessGroup({}, tmp_path) as group:
         group.start("failing", [sys.executable, "-c", "import sys; print('no port'); sys.exit(3)"])
         with pytest.raises(Failure, match=r"failing ended with status 3:\nno port"):
@@ -85,12 +85,12 @@ def test_run_to_the_end_reports_a_failure(tmp_path):
             group.run("bad", [sys.executable, "-c", "raise SystemExit(1)"])
 
 
-def test_waiting_ends_with_a_clear_error():
+def test_a_wait_without_success_ends_with_an_error():
     with pytest.raises(Failure, match="the moon: not ready after 0 s"):
         wait_until(lambda: False, what="the moon", timeout=0.2)
 
 
-def test_what_was_killed_is_started_again_at_once_and_what_it_left_behind_is_ended(tmp_path, monkeypatch):
+def test_a_killed_process_is_restarted_and_its_children_are_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "STEADY_S", 0.0)
     with ProcessGroup({}, tmp_path) as group:
         first = group.start("service", [sys.executable, "-c", PARENT])
@@ -105,7 +105,7 @@ def test_what_was_killed_is_started_again_at_once_and_what_it_left_behind_is_end
         wait_until(lambda: not _lives(worker), what="end of the old worker", timeout=20)
 
 
-def test_what_ends_soon_after_each_start_is_tried_less_and_less_often(tmp_path, monkeypatch):
+def test_a_process_that_fails_at_its_start_is_restarted_with_growing_pauses(tmp_path, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now))
     starts = [now]

@@ -84,7 +84,7 @@ def test_a_retraction_is_archived_and_sent_with_its_reason(announced, alter, rel
     assert [one.number for one in announcements(releases / BURST, is_test=False)] == [1, 2]
 
 
-def test_a_correction_announces_the_newest_report_in_place_of_what_is_out(announced, alter, releases):
+def test_a_correction_announces_the_newest_report_instead(announced, alter, releases):
     corrected = alter("correct", new=report(2))
     folder = releases / BURST / f"{BURST}__announcement_2"
     assert (corrected.number, corrected.supersedes, corrected.decision.run_id) == (2, FIRST, f"{BURST}__2")
@@ -95,11 +95,11 @@ def test_a_correction_announces_the_newest_report_in_place_of_what_is_out(announ
     assert alter(about=SECOND).supersedes == SECOND
 
 
-def test_a_correction_may_choose_another_position_of_what_is_out(announced, alter):
+def test_a_correction_may_choose_another_position_of_the_announced_report(announced, alter):
     assert alter("correct", new=report(), position=ECLAIRS.label).position.label == ECLAIRS.label
 
 
-def test_a_later_announcement_supersedes_what_was_corrected(announced, alter, releases, channels):
+def test_a_later_announcement_supersedes_the_correction(announced, alter, releases, channels):
     alter("correct", new=report(2))
     newer = report(3)
     third = release(newer, decision(newer), releases=releases, channels=channels, now=LATER)
@@ -109,15 +109,15 @@ def test_a_later_announcement_supersedes_what_was_corrected(announced, alter, re
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        ({"about": "ivo://x/y#z"}, "nothing was announced as ivo://x/y#z"),
-        ({"reason": " \n "}, "give a reason"),
+        ({"about": "ivo://x/y#z"}, "there is no announcement ivo://x/y#z"),
+        ({"reason": " \n "}, "the reason is missing"),
         ({"action": "correct", "new": report()}, f"announcement 1 already has this position of {BURST}__1"),
-        ({"action": "correct", "new": report(is_replay=True)}, "no burst of now"),
+        ({"action": "correct", "new": report(is_replay=True)}, "a replay of an archived alert"),
         ({"action": "correct", "new": report(2), "retracted_by": "ivo://a#b"}, "the burst was retracted"),
         ({"action": "correct", "new": report(2), "position": "moon"}, "position 'moon'"),
     ],
 )
-def test_what_cannot_be_changed_is_refused_with_one_sentence(
+def test_an_impossible_change_is_refused_with_one_sentence(
     announced, alter, webhook, releases, arguments, cause
 ):
     with pytest.raises(InvalidInput, match=cause) as raised:
@@ -127,32 +127,32 @@ def test_what_cannot_be_changed_is_refused_with_one_sentence(
     assert not (releases / BURST / f"{BURST}__announcement_2").exists()
 
 
-def test_what_was_never_announced_is_not_retracted(alter):
-    with pytest.raises(InvalidInput, match=f"{BURST}: nothing was announced that could be changed"):
+def test_nothing_is_retracted_without_an_announcement(alter):
+    with pytest.raises(InvalidInput, match=f"{BURST}: nothing was announced, so nothing can be changed"):
         alter()
 
 
 def test_an_older_report_does_not_correct_a_newer_one(releases, channels, alter):
     release(report(2), decision(report(2)), releases=releases, channels=channels, now=DECIDED)
-    with pytest.raises(InvalidInput, match=f"{BURST}__2, which is newer"):
+    with pytest.raises(InvalidInput, match=f"the newer result {BURST}__2"):
         alter("correct", new=report(1))
 
 
-def test_the_second_retraction_says_who_was_first(announced, alter, webhook):
+def test_the_second_retraction_names_the_first_author(announced, alter, webhook):
     alter(by="Bob")
     for about in (FIRST, SECOND):
-        with pytest.raises(InvalidInput, match="announcement 1 was retracted already by Bob, 2026-05-11"):
+        with pytest.raises(InvalidInput, match="announcement 1 was already retracted by Bob, 2026-05-11"):
             alter(by="Eve", about=about)
     assert len(webhook.got) == 2
 
 
 def test_after_a_correction_the_older_announcement_is_not_retracted(announced, alter):
     alter("correct", new=report(2), by="Bob")
-    with pytest.raises(InvalidInput, match=r"announcement 2 is out meanwhile \(corrected by Bob, 2026-05-11"):
+    with pytest.raises(InvalidInput, match=r"announcement 2 is newer \(corrected by Bob, 2026-05-11"):
         alter(by="Eve")
 
 
-def test_of_many_at_once_one_wins_and_the_others_are_told_who(announced, alter, webhook, tmp_path):
+def test_of_concurrent_changes_one_wins_and_the_others_are_told_who(announced, alter, webhook, tmp_path):
     start = threading.Barrier(4)
 
     def one(name):
@@ -166,11 +166,11 @@ def test_of_many_at_once_one_wins_and_the_others_are_told_who(announced, alter, 
         results = list(pool.map(one, ("Ann", "Bob", "Cid", "Eve")))
     (won,) = [result for result in results if isinstance(result, Release)]
     refused = [result for result in results if not isinstance(result, Release)]
-    assert all(f"retracted already by {won.decision.decided_by}" in cause for cause in refused)
+    assert all(f"already retracted by {won.decision.decided_by}" in cause for cause in refused)
     assert (len(webhook.got), len(sent(tmp_path))) == (2, 2)
 
 
-def test_tests_are_changed_among_themselves_and_sent_nowhere(alter, releases, channels, webhook):
+def test_changes_of_tests_are_separate_and_never_sent(alter, releases, channels, webhook):
     about = report(is_test=True)
     first = release(about, decision(about), releases=releases, channels=channels, now=DECIDED)
     retracted = alter(about=first.ivorn)
@@ -178,7 +178,7 @@ def test_tests_are_changed_among_themselves_and_sent_nowhere(alter, releases, ch
     assert webhook.got == []
 
 
-def test_texts_have_what_was_recorded_about_the_one_before(announced, alter, releases):
+def test_texts_contain_the_records_of_the_previous_announcement(announced, alter, releases):
     record_submission(releases / BURST / f"{BURST}__1", 44454, by="Ada", at=LATER)
     name_event(releases / BURST, "GRB 260511A", by="Ada", at=LATER)
     alter(texts=AnnouncementTexts(authors=["D. Example (CEA)"], advocates={"Bob": "B. Example (IJCLab)"}))
@@ -188,13 +188,13 @@ def test_texts_have_what_was_recorded_about_the_one_before(announced, alter, rel
     assert "in GCN Circ. 44454." in text
 
 
-def test_the_draft_of_a_retraction_can_be_read_before(announced, releases):
+def test_the_draft_of_a_retraction_can_be_read_in_advance(announced, releases):
     text = circular(draft_of_retraction(releases / BURST, announced, "SVOM retracted the burst.")).decode()
     assert "SVOM retracted the burst." in text
     assert not (releases / BURST / f"{BURST}__announcement_2").exists()
 
 
-def test_nothing_is_resumed_where_nothing_stopped(announced, alter, releases, channels):
+def test_nothing_is_resumed_without_an_interruption(announced, alter, releases, channels):
     assert resume(releases / BURST, channels) is None
     assert resume(releases / "sb26051199", channels) is None
     alter()

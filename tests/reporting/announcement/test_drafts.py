@@ -138,7 +138,7 @@ def assert_as_the_radius_allows(position, ra, dec, radius):
 
 
 @given(ANY)
-def test_any_voevent_is_valid_and_says_where_and_what_it_is(announced):
+def test_any_voevent_is_valid_and_has_position_and_kind(announced):
     raw = voevent(announced)
     voeventparse.voevent_v2_0_schema.assertValid(etree.fromstring(raw))
     event = voeventparse.loads(raw)
@@ -183,7 +183,7 @@ def test_any_circular_keeps_the_style_guide(announced):
 
 
 @given(ANY)
-def test_any_message_says_all_in_its_first_line(announced):
+def test_the_first_line_of_any_message_contains_the_result(announced):
     first, *links = message(announced).splitlines()
     assert first.startswith("TEST") == announced.report.is_test
     assert BURST in first
@@ -207,7 +207,7 @@ def test_circular_word_by_word():
         f"We report the detection of an X-ray source in the field of the burst {BURST}.\n",
         f"SVOM/ECLAIRs triggered on {BURST} at 2026-05-11T11:00:32 UTC (T0). "
         "MXT began observing the field at 2026-05-11T11:03:34 UTC, 182 s after T0. "
-        "The data that are used here have an exposure of 211 s.\n",
+        "The exposure time of the data used here is 211 s.\n",
         "R.A., Dec. = 212.5000, -12.7300 degrees",
         "R.A. (J2000) = 14h10m00.0s\nDec. (J2000) = -12d43m48s\n",
         "48 arcsec (radius, 90% containment, including a systematic error of 25 arcsec added in quadrature)",
@@ -233,7 +233,7 @@ def test_circular_word_by_word():
         ),
         (
             {"nh_free": True, "nh_determined": False, "nh_galactic_1e22_cm2": 0.05},
-            "an absorbing column that the data do not determine (Galactic: 5.0 x 10^20 cm^-2, HI4PI).",
+            "an absorbing column that the data do not constrain (Galactic: 5.0 x 10^20 cm^-2, HI4PI).",
         ),
     ],
 )
@@ -243,7 +243,7 @@ def test_circular_names_the_column_and_the_galactic_one(facts, said):
     assert said in " ".join(text.split())
 
 
-def test_moments_are_rounded_to_the_second_and_their_difference_is_that_of_what_is_printed():
+def test_times_are_rounded_to_the_second_and_their_difference_is_that_of_the_printed_ones():
     trigger, start = T0.replace(second=31, microsecond=800_000), T0.replace(second=40, microsecond=499_000)
     seen = {**LOCALISATION, "observed": (start, start + timedelta(seconds=200))}
     text = circular(announcement(report(trigger_time=trigger, localisation=seen))).decode()
@@ -251,7 +251,7 @@ def test_moments_are_rounded_to_the_second_and_their_difference_is_that_of_what_
     assert "at 2026-05-11T11:00:40 UTC, 8 s after T0" in text
 
 
-def test_without_good_time_the_first_photon_is_not_called_the_start():
+def test_without_a_gti_the_first_photon_is_not_called_the_start():
     for content in texts(announcement(report())).values():
         assert b"began observing" not in content
         assert b"observation_start" not in content
@@ -336,7 +336,7 @@ INSTRUMENT_OF = {
 }
 
 
-def test_a_flux_that_cannot_be_trusted_is_told_nowhere():
+def test_an_unreliable_flux_is_in_no_text():
     for content in texts(announcement(report(analysis=analysis(trusted=False)))).values():
         assert b"flux" not in content.lower()
 
@@ -358,7 +358,7 @@ def test_a_known_source_is_named_in_every_text():
     assert all(b"4U 1702-429" in content for content in texts(announcement(known)).values())
 
 
-def test_a_catalogue_that_could_not_be_asked_excludes_nothing():
+def test_a_failed_catalogue_search_excludes_no_known_source():
     answer = {
         "catalogue": "heasarc",
         "checked": False,
@@ -386,7 +386,7 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
     made = texts(announcement(no_detection()))
     draft = made["circular"].decode()
     assert f"Subject: {BURST}: SVOM/MXT upper limit" in draft
-    assert f"MXT detects no X-ray source in the field of the burst {BURST}." in draft
+    assert f"MXT did not detect an X-ray source in the field of the burst {BURST}." in draft
     assert "The 90% upper limit is 4.2 x 10^-12 erg/cm^2/s (0.3-10 keV, observed), or 19 counts." in draft
     assert "MXT began observing the field at 2026-05-11T11:03:34 UTC, 182 s after T0" in draft
     assert "R.A. (J2000)" not in draft
@@ -402,12 +402,12 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
     assert "no X-ray source detected" in made["message"].decode()
 
 
-def test_another_position_beside_a_detection_is_no_upper_limit():
+def test_another_position_with_a_detection_is_not_an_upper_limit():
     found = report(localisation=LOCALISATION)
     assert "upper limit" not in circular(announcement(found, position=ECLAIRS)).decode()
 
 
-def test_our_voevent_is_none_of_svoms():
+def test_our_voevent_is_not_one_of_svom():
     with pytest.raises(InvalidInput, match="another stream"):
         read_alert(voevent(announcement(report())))
 
@@ -416,7 +416,7 @@ def test_topic_keeps_gcns_rule():
     assert re.fullmatch(r"gcn\.notices\.[a-z]+\.[a-z]+\.[a-z_]+", names().gcn.topic)
 
 
-def test_another_position_and_a_comment_are_told():
+def test_another_position_and_a_comment_are_announced():
     about = report()
     wanted = decision(about, position=ECLAIRS.label, comment="Photons\nare doubtful.\x07")
     told = announcement_of(about, next_reservation(about, [], moment=DECIDED), wanted)
@@ -429,7 +429,9 @@ def test_another_position_and_a_comment_are_told():
 
 def test_a_position_without_a_radius_cannot_be_chosen():
     vt = VHF.model_copy(update={"label": "vt", "r90_arcsec": None})
-    with pytest.raises(InvalidInput, match=r"position 'vt': the report of .* has eclairs-wakeup, photons"):
+    with pytest.raises(
+        InvalidInput, match=r"position 'vt' cannot be announced; expected one of: eclairs-wakeup, photons"
+    ):
         chosen_position(report(positions=(ECLAIRS, VHF, vt)), "vt")
 
 
@@ -439,7 +441,7 @@ def answered(about=None, *, options=("Approve",), **answers):
     )
 
 
-def test_answers_are_understood():
+def test_answers_become_decisions():
     assert answered(position="best", comment="").position is None
     assert answered(position=ECLAIRS.label).position == ECLAIRS.label
     assert answered().choice == "approve"
@@ -449,13 +451,17 @@ def test_answers_are_understood():
 @pytest.mark.parametrize(
     ("options", "answers", "cause"),
     [
-        ((), {}, "neither Approve nor Reject"),
-        (("Approve", "Reject"), {}, "neither Approve nor Reject"),
+        ((), {}, "expected Approve or Reject"),
+        (("Approve", "Reject"), {}, "expected Approve or Reject"),
         (("Approve",), {"position": "moon"}, "position 'moon'"),
-        (("Approve",), {"comment": "x" * 2001}, "comment: String should have at most 2000"),
+        (
+            ("Approve",),
+            {"comment": "x" * 2001},
+            "invalid comment in the answer: String should have",
+        ),
     ],
 )
-def test_answers_that_are_none(options, answers, cause):
+def test_invalid_answers(options, answers, cause):
     with pytest.raises(InvalidInput, match=cause):
         answered(options=options, **answers)
 
@@ -463,7 +469,7 @@ def test_answers_that_are_none(options, answers, cause):
 @pytest.mark.parametrize(
     "changes", [{"is_replay": True}, {"is_retracted": True}, {"best_position": None}], ids=str
 )
-def test_what_is_not_asked_about(changes):
+def test_results_without_a_question(changes):
     check_askable(summary())
     with pytest.raises(NothingToDo, match=f"{BURST}__1: "):
         check_askable(summary(**changes))
@@ -513,7 +519,7 @@ def test_the_other_sources_are_a_sentence_of_the_texts():
     assert tree.xpath("//Param[@name='Other_Sources']/@value") == ["2"]
 
 
-def test_a_second_source_is_told_with_what_the_catalogues_say():
+def test_a_second_source_is_described_with_its_catalogue_match():
     known = {
         "position": "S1", "catalogue": "made", "source": "NGC 2", "separation_arcsec": 3.0,
         "combined_r90_arcsec": 40.0, "log10_bayes_factor": 5.0, "probability": 0.99, "explanation": "it is",
@@ -524,7 +530,7 @@ def test_a_second_source_is_told_with_what_the_catalogues_say():
     assert "consistent with the catalogued source NGC 2)." in text
 
 
-def test_one_source_and_positions_of_others_say_nothing_of_sources():
+def test_one_source_and_positions_of_other_instruments_mention_no_sources():
     for announced in (
         with_sources((OURS,)),
         announcement(report(localisation=field().model_dump()), position=ECLAIRS),
@@ -551,7 +557,7 @@ def retraction(**changes):
     return announcement(report(localisation=LOCALISATION, analysis=analysis()), **{**fields, **changes})
 
 
-def test_a_retraction_names_what_it_takes_back_and_why_and_measures_nothing(notice_schema):
+def test_a_retraction_names_the_announcement_and_the_reason_and_has_no_measurement(notice_schema):
     made = {name: text.decode() for name, text in texts(retraction(supersedes_circular=44454)).items()}
     assert all(WHY in text for text in made.values())
     assert all("flux" not in text and VHF.degrees_text[0] not in text for text in made.values())
@@ -565,7 +571,7 @@ def test_a_retraction_names_what_it_takes_back_and_why_and_measures_nothing(noti
     assert sent["reference"]["retracts"] == OURS_BEFORE
     assert not {"ra", "dec", "ref_type", "flux", "image_snr"} & set(sent)
     assert f"Subject: {BURST}: retraction of the SVOM/MXT result\n" in made["circular"]
-    assert "that we reported in GCN Circ. 44454. It should not be used." in made["circular"]
+    assert "that we reported in GCN Circ. 44454. Please disregard it." in made["circular"]
     assert "it retracts announcement 1" in made["message"]
 
 
@@ -578,19 +584,19 @@ def test_any_retraction_is_a_valid_voevent():
     ("circular_before", "words"),
     [(44454, "that we reported in GCN Circ. 44454."), (None, "that we reported earlier.")],
 )
-def test_an_update_says_what_it_supersedes(notice_schema, circular_before, words):
+def test_an_update_names_the_superseded_announcement(notice_schema, circular_before, words):
     announced = announcement(
         report(localisation=LOCALISATION), supersedes=OURS_BEFORE, supersedes_circular=circular_before
     )
     text = circular(announced).decode()
     assert f"Subject: {BURST}: SVOM/MXT refined position\n" in text
-    assert f"This supersedes the result {words}" in text
+    assert f"This result supersedes the one {words}" in text
     sent = json.loads(gcn_notice(announced))
     notice_schema.validate(sent)
     assert (sent["alert_type"], sent["reference"]["supersedes"]) == ("update", OURS_BEFORE)
 
 
-def test_a_known_source_is_called_so_and_no_burst(notice_schema):
+def test_a_known_source_is_not_called_a_burst(notice_schema):
     """Its notice said ``ref_type: GRB``, and its circular was a paragraph of probabilities."""
     known = report(verdict="known source", associations=(MATCH,), localisation=LOCALISATION)
     text = circular(announcement(known)).decode()
@@ -612,11 +618,11 @@ def test_only_a_deep_catalogue_makes_a_source_uncatalogued():
     asked = report(verdict="uncatalogued", catalogues=(deep(),))
     text = circular(announcement(asked)).decode()
     assert "We report the detection of an uncatalogued X-ray source" in text
-    assert "It is not that of a source of 4XMM." in text
+    assert "No source of 4XMM is consistent with this position." in text
     shallow = report(verdict="uncatalogued", catalogues=(deep(catalogue="bright", density_per_deg2=0.01),))
     text = circular(announcement(shallow)).decode()
     assert "uncatalogued" not in text
-    assert "No bright catalogued X-ray source is there; fainter ones were not searched for." in text
+    assert "No bright catalogued X-ray source is consistent with this position; no deeper" in text
 
 
 def decaying(index, low, high):
@@ -631,12 +637,12 @@ def decaying(index, low, high):
     return SourceAnalysis.model_validate({"analysed": True, "light_curve": curve})
 
 
-def test_significance_rate_and_decay_are_told_when_they_are_determined():
+def test_significance_rate_and_decay_are_given_if_determined():
     seen = {**LOCALISATION, "ts": 1296.0}
     text = circular(announcement(report(localisation=seen, analysis=decaying(1.31, 0.42, 0.44)))).decode()
     assert "with a significance of 36 sigma at a mean rate of (0.57 +- 0.08) counts/s." in text
     assert "rate ~ (t - T0)^-alpha, with alpha = 1.3 +- 0.4." in text
-    assert "It fades, as expected of the afterglow of the burst." in text
+    assert "The source is fading, as expected for the afterglow of the burst." in text
     for undetermined in (decaying(5.0, 5.0, 5.0), decaying(1.3, 0.4, None)):
         text = circular(announcement(report(localisation=seen, analysis=undetermined))).decode()
         assert "alpha" not in text
@@ -656,7 +662,7 @@ def test_the_name_of_the_event_opens_the_subject(notice_schema):
     assert message(named).startswith(f"GRB 260511A ({BURST}): SVOM/MXT detection of an X-ray source, R.A.")
 
 
-def test_gcns_form_is_filled_in_without_our_marks():
+def test_the_gcn_form_is_filled_in_without_our_marks():
     address = urlsplit(circular_of(announcement(report(), comment="50% & more <b>")).form_address)
     fields = parse_qs(address.query, strict_parsing=True)
     assert (address.hostname, address.path, set(fields)) == (
@@ -670,7 +676,7 @@ def test_gcns_form_is_filled_in_without_our_marks():
     assert len(address.geturl()) < 8000
 
 
-def test_a_comment_of_markup_and_2000_characters_is_text_in_every_text(notice_schema):
+def test_a_comment_with_markup_and_2000_characters_is_plain_text_everywhere(notice_schema):
     comment = "<script>alert(1)</script> & ]]> " + 1900 * "x"
     announced = announcement(report(), comment=comment)
     voeventparse.voevent_v2_0_schema.assertValid(etree.fromstring(voevent(announced)))

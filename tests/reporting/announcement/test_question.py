@@ -66,7 +66,7 @@ def test_the_preliminary_report_can_be_answered_until_the_final_one_is_there(tmp
     assert about(final) == "final"
     # An answer that was first counts, although it is carried out after the final report was written.
     assert about(early, answered=BEFORE) == "preliminary"
-    with pytest.raises(OutdatedAnswer, match=f"{RUN}: the answer is not about the newest report, the final"):
+    with pytest.raises(OutdatedAnswer, match=rf"{RUN}: the answer is not about the newest \(final\) report"):
         about(early, answered=AFTER)
     assert read_report(tmp_path, BURST, RUN)[1] == final
 
@@ -80,16 +80,16 @@ def test_an_answer_about_another_report_is_outdated(keep, about, digest):
 
 
 def test_a_run_without_a_report_cannot_be_answered_about(about):
-    with pytest.raises(InvalidInput, match="no report to decide about"):
+    with pytest.raises(InvalidInput, match="the report cannot be read"):
         about("ab" * 32)
 
 
-def test_what_is_announced_is_the_report_that_was_decided_about(tmp_path, keep):
+def test_the_announced_report_is_that_of_the_decision(tmp_path, keep):
     early, final = keep("preliminary"), keep("final")
     assert decided_report(tmp_path, BURST, RUN, early).status == "preliminary"
     assert decided_report(tmp_path, BURST, RUN, final).status == "final"
     keep("final", headline="made anew")
-    with pytest.raises(InvalidInput, match="was changed since it was decided about"):
+    with pytest.raises(InvalidInput, match="has changed since the decision"):
         decided_report(tmp_path, BURST, RUN, final)
 
 
@@ -120,7 +120,7 @@ def asked(tmp_path, status):
     )
 
 
-def test_the_drafts_of_a_report_lie_beside_it(tmp_path):
+def test_the_drafts_of_a_report_are_next_to_it(tmp_path):
     """The drafts of the preliminary report were those that the page showed with the final one."""
     early, final = asked(tmp_path, "preliminary"), asked(tmp_path, "final")
     assert "[circular](http://x/r/preliminary/drafts/circular.txt)" in early.body
@@ -137,7 +137,7 @@ def test_airflows_form_keeps_the_lines_of_the_circular(tmp_path):
     assert "```text\n" in asked(tmp_path, "final").body
 
 
-def test_every_text_says_that_it_is_of_the_preliminary_report():
+def test_every_text_says_that_the_result_is_preliminary():
     early = announcement(report(status="preliminary"))
     for name, text in texts(early).items():
         assert b"preliminary" in text, name
@@ -157,5 +157,5 @@ def test_the_reference_gp_is_not_announced_as_the_best_position_either():
     assert recommended(partner) == gp
     without = report(gp=outcome, **changes | {"positions": (ECLAIRS, gp)})
     assert recommended(without) == ECLAIRS
-    with pytest.raises(InvalidInput, match="no best position to announce"):
+    with pytest.raises(InvalidInput, match="no position can be announced"):
         chosen_position(report(gp=outcome, **changes | {"positions": (gp,)}), "best")

@@ -61,7 +61,7 @@ def waiting(tmp_path):
     return [read_message(path.read_bytes()) for path in outbox.waiting()]
 
 
-def test_an_approval_is_archived_and_told(announce, releases, webhook, tmp_path):
+def test_an_approval_is_archived_and_delivered(announce, releases, webhook, tmp_path):
     released = announce()
     folder = releases / BURST / f"{BURST}__1"
     assert Release.model_validate_json((folder / "release.json").read_bytes()) == released
@@ -82,7 +82,7 @@ def test_an_approval_is_archived_and_told(announce, releases, webhook, tmp_path)
     assert f"announcement  released  {released.ivorn} {BURST}: SVOM/MXT detection of" in shown
 
 
-def test_the_same_again_changes_and_tells_nothing(announce, webhook, releases):
+def test_repeating_a_change_changes_and_sends_nothing(announce, webhook, releases):
     first = announce()
     before = {path: path.read_bytes() for path in releases.rglob("*") if path.is_file()}
     assert announce() == first
@@ -90,7 +90,7 @@ def test_the_same_again_changes_and_tells_nothing(announce, webhook, releases):
     assert len(webhook.got) == 1
 
 
-def test_many_at_once_release_once(announce, webhook, tmp_path):
+def test_concurrent_releases_release_once(announce, webhook, tmp_path):
     start = threading.Barrier(6)
 
     def one(_):
@@ -111,7 +111,7 @@ def test_an_update_supersedes(announce):
 
 def test_an_older_result_does_not_supersede_a_newer_one(announce, releases, webhook):
     announce(report(2))
-    with pytest.raises(InvalidInput, match=f"{BURST}__2, which is newer, was released"):
+    with pytest.raises(InvalidInput, match=f"the newer result {BURST}__2 was released"):
         announce(report(1))
     folder = releases / BURST / f"{BURST}__1"
     assert Decision.model_validate_json((folder / "decision.json").read_bytes()).choice == "approve"
@@ -120,7 +120,7 @@ def test_an_older_result_does_not_supersede_a_newer_one(announce, releases, webh
     assert len(webhook.got) == 1
 
 
-def test_a_rejection_is_archived_and_told_nobody(announce, releases, webhook, tmp_path):
+def test_a_rejection_is_archived_and_not_delivered(announce, releases, webhook, tmp_path):
     with pytest.raises(NothingToDo, match="rejected by Ada Lovelace"):
         announce(wanted=decision(report(), "reject"))
     folder = releases / BURST / f"{BURST}__1"
@@ -128,26 +128,26 @@ def test_a_rejection_is_archived_and_told_nobody(announce, releases, webhook, tm
     assert (webhook.got, waiting(tmp_path)) == ([], [])
 
 
-def test_who_rejected_may_think_again_and_both_decisions_stay(announce, releases):
+def test_a_rejection_may_be_changed_and_both_decisions_are_kept(announce, releases):
     with pytest.raises(NothingToDo):
         announce(wanted=decision(report(), "reject"))
     assert announce().number == 1
     assert len(list((releases / BURST / f"{BURST}__1" / "record").glob("decision-*.json"))) == 1
 
 
-def test_a_release_is_not_taken_back_by_another_decision(announce):
+def test_a_release_is_not_changed_by_another_decision(announce):
     first = announce()
     for other in ({"choice": "reject"}, {"position": ECLAIRS.label}):
-        with pytest.raises(InvalidInput, match=f"released as {first.ivorn} by decision of Ada"):
+        with pytest.raises(InvalidInput, match=f"released as {first.ivorn} by Ada"):
             announce(wanted=decision(report(), **other))
     assert announce() == first
 
 
-def test_a_test_never_leaves_and_has_its_own_numbers(announce, webhook, tmp_path):
+def test_a_test_is_never_delivered_and_has_its_own_numbers(announce, webhook, tmp_path):
     announce()
     tested = announce(report(2, is_test=True))
     assert states(tested) == {"nats": "off", "webhook": "off"}
-    assert {delivery.reason for delivery in tested.deliveries} == {"a test never leaves"}
+    assert {delivery.reason for delivery in tested.deliveries} == {"tests are never delivered"}
     assert (tested.ivorn, tested.supersedes) == (f"ivo://mxt-vhf/announcements#{BURST}_test_1", None)
     assert (len(webhook.got), len(waiting(tmp_path))) == (1, 1)
     assert announce(report(3)).number == 2
@@ -156,12 +156,12 @@ def test_a_test_never_leaves_and_has_its_own_numbers(announce, webhook, tmp_path
 @pytest.mark.parametrize(
     ("changes", "more", "cause"),
     [
-        ({"is_replay": True}, {}, "no burst of now"),
+        ({"is_replay": True}, {}, "a replay of an archived alert"),
         ({"is_retracted": True}, {}, "retracted"),
         ({}, {"retracted_by": "ivo://org.svom/fsc#x"}, r"retracted \(ivo://org.svom/fsc#x\)"),
     ],
 )
-def test_what_must_not_be_told_is_refused(announce, webhook, changes, more, cause):
+def test_a_replay_or_a_retracted_result_is_refused(announce, webhook, changes, more, cause):
     with pytest.raises(InvalidInput, match=cause):
         announce(report(**changes), **more)
     assert webhook.got == []
@@ -172,7 +172,7 @@ def test_without_nats_and_webhook_it_is_archived(announce):
 
 
 @pytest.mark.parametrize("status", [302, 403, 500])
-def test_a_webhook_that_refuses_is_told_of_and_not_asked_again(announce, webhook, status):
+def test_a_refusal_of_the_webhook_is_recorded_and_not_retried(announce, webhook, status):
     webhook.status = status
     delivery = announce().deliveries[1]
     assert (delivery.state, delivery.reason) == ("refused", f"HTTP {status}")
@@ -180,7 +180,7 @@ def test_a_webhook_that_refuses_is_told_of_and_not_asked_again(announce, webhook
     assert [path for path, _ in webhook.got] == [f"/hooks/{SECRET}"]
 
 
-def test_a_webhook_that_cuts_the_line_leaves_it_unknown(announce, webhook):
+def test_a_webhook_that_closes_the_connection_gives_the_state_unknown(announce, webhook):
     webhook.on_request = lambda: False
     assert states(announce())["webhook"] == "unknown"
     announce()
@@ -188,7 +188,7 @@ def test_a_webhook_that_cuts_the_line_leaves_it_unknown(announce, webhook):
 
 
 @pytest.mark.slow
-def test_a_webhook_that_is_not_there_got_nothing(announce, webhook, tmp_path):
+def test_nothing_is_sent_to_a_missing_webhook(announce, webhook, tmp_path):
     gone = tmp_path / "gone"
     with WebhookServer(tmp_path) as server:
         gone.write_text(server.url_file.read_text())
@@ -198,7 +198,7 @@ def test_a_webhook_that_is_not_there_got_nothing(announce, webhook, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "ftp://x/y", "http://", "http://a/\nhttp://b/", None])
-def test_a_file_without_a_webhooks_url_is_refused_without_its_content(announce, tmp_path, content):
+def test_an_invalid_webhook_file_is_refused_without_showing_its_content(announce, tmp_path, content):
     path = tmp_path / "url"
     if content is not None:
         path.write_text(content)
@@ -281,7 +281,7 @@ def test_killed_at_any_step_it_is_released_once(release_killed, webhook, nats_se
 
 
 @pytest.mark.slow
-def test_killed_while_the_webhook_is_asked(release_killed, webhook, tmp_path):
+def test_killed_while_the_webhook_is_called(release_killed, webhook, tmp_path):
     def kill(process):
         process.kill()
         return False

@@ -24,7 +24,7 @@ def released(releases, **changes):
     return releases / BURST / about.run_id
 
 
-def test_the_number_is_kept_with_who_and_when(releases):
+def test_the_number_is_recorded_with_name_and_time(releases):
     folder = released(releases)
     assert submission_of(folder) is None
     record_submission(folder, 44454, by="Ada", at=LATER)
@@ -32,7 +32,7 @@ def test_the_number_is_kept_with_who_and_when(releases):
     assert (found.circular, found.recorded_by, found.recorded_at) == (44454, "Ada", LATER)
 
 
-def test_a_corrected_number_leaves_the_first_one_in_the_archive(releases):
+def test_a_corrected_number_keeps_the_first_one_in_the_archive(releases):
     folder = released(releases)
     record_submission(folder, 44454, by="Ada", at=LATER)
     record_submission(folder, 44455, by="Bob", at=LATER + timedelta(minutes=1))
@@ -41,7 +41,7 @@ def test_a_corrected_number_leaves_the_first_one_in_the_archive(releases):
 
 
 @pytest.mark.parametrize("number", [0, -1, 10_000_000, "x", 1.5, None])
-def test_what_is_no_number_of_a_circular_is_refused(releases, number):
+def test_an_invalid_circular_number_is_refused(releases, number):
     with pytest.raises(InvalidInput, match="circular: "):
         record_submission(released(releases), number, by="Ada", at=LATER)
 
@@ -49,7 +49,7 @@ def test_what_is_no_number_of_a_circular_is_refused(releases, number):
 def test_only_what_was_released_is_submitted_and_no_test(releases):
     with pytest.raises(InvalidInput, match="nothing was released"):
         record_submission(releases / BURST / f"{BURST}__1", 44454, by="Ada", at=LATER)
-    with pytest.raises(InvalidInput, match="a test is not submitted"):
+    with pytest.raises(InvalidInput, match="tests are never submitted"):
         record_submission(released(releases, is_test=True), 44454, by="Ada", at=LATER)
 
 
@@ -60,13 +60,13 @@ def test_names_of_events(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["", "grb", "<b>GRB</b>", "GRB 260511A: new", "GRB\n260511A", "G" * 60])
-def test_what_is_no_name_of_an_event_is_refused(tmp_path, name):
+def test_an_invalid_event_name_is_refused(tmp_path, name):
     with pytest.raises(InvalidInput, match="name: "):
         name_event(tmp_path, name, by="Ada", at=LATER)
     assert event_of(tmp_path) is None
 
 
-def test_a_new_name_leaves_the_old_one_in_the_archive(tmp_path):
+def test_a_new_name_keeps_the_old_one_in_the_archive(tmp_path):
     name_event(tmp_path, "GRB 260511A", by="Ada", at=LATER)
     name_event(tmp_path, "GRB 260511B", by="Ada", at=LATER + timedelta(minutes=1))
     assert event_of(tmp_path) == "GRB 260511B"

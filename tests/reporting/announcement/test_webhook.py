@@ -43,7 +43,7 @@ def test_without_a_connection_nothing_was_sent(url, cause):
     assert post(url, "x") == ("refused", f"not sent: {cause}", 1)
 
 
-def test_a_certificate_that_nobody_signed_means_that_nothing_was_sent(server, tmp_path):
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(server, tmp_path):
     key, certificate = write_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -53,20 +53,20 @@ def test_a_certificate_that_nobody_signed_means_that_nothing_was_sent(server, tm
     assert server.got == []
 
 
-def test_a_server_that_speaks_no_tls_got_nothing(server):
+def test_nothing_is_sent_to_a_server_without_tls(server):
     state, reason, _ = post(f"https://127.0.0.1:{server.server_port}/hooks/secret", "x")
     assert (state, reason) == ("refused", "not sent: SSLError")
     assert server.got == []
 
 
-def test_a_line_cut_after_the_request_leaves_it_unknown(server):
+def test_a_connection_lost_after_the_request_gives_the_state_unknown(server):
     server.on_request = lambda: False
     state, _, _ = post(server.url_file.read_text().strip(), "x")
     assert state == "unknown"
     assert len(server.got) == 1
 
 
-def test_a_server_that_cuts_the_line_before_it_reads_may_have_got_it():
+def test_a_server_that_closes_the_connection_before_reading_may_have_the_text():
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def accept():
@@ -86,7 +86,7 @@ def test_a_page_is_not_the_answer_of_a_webhook(server, status):
     server.status, server.kind = status, "text/html; charset=utf-8"
     state, reason, attempts = post(server.url_file.read_text().strip(), "x")
     assert (state, attempts, len(server.got)) == ("refused", 1, 1)
-    assert reason == f"HTTP {status} with a page (text/html), not with the answer of a webhook"
+    assert reason == f"HTTP {status} with a web page (text/html) instead of the answer of a webhook"
 
 
 def test_an_answer_that_never_ends_is_not_waited_for(server):
@@ -94,7 +94,7 @@ def test_an_answer_that_never_ends_is_not_waited_for(server):
     assert post(server.url_file.read_text().strip(), "x") == ("sent", None, 1)
 
 
-def test_a_busy_server_is_asked_again_and_each_attempt_is_logged(server, caplog):
+def test_a_busy_server_is_retried_and_each_attempt_is_logged(server, caplog):
     server.status = 503
     url = server.url_file.read_text().strip()
     assert post(url, "x") == ("refused", "HTTP 503", 4)
@@ -105,6 +105,6 @@ def test_a_busy_server_is_asked_again_and_each_attempt_is_logged(server, caplog)
     assert url not in caplog.text
 
 
-def test_a_server_that_is_busy_for_a_moment_takes_the_text_once(server):
+def test_a_briefly_busy_server_gets_the_text_once(server):
     server.status, server.then = 429, 200
     assert post(server.url_file.read_text().strip(), "x") == ("sent", None, 2)

@@ -1,4 +1,4 @@
-"""The outbox in which messages wait for NATS."""
+"""The outbox with the messages that are queued for NATS."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from mxtvhf.reporting.messages import Outbox, RunMessage, StepMessage, read_mess
 from support.messages import ABOUT, NOW
 
 
-def test_the_outbox_gives_back_what_was_put_in_order_of_time(tmp_path):
+def test_the_outbox_returns_messages_in_order_of_time(tmp_path):
     outbox = Outbox(tmp_path / "outbox")
     assert outbox.waiting() == []
     later = RunMessage(**ABOUT, state="succeeded", time=NOW + timedelta(microseconds=1))
@@ -22,7 +22,7 @@ def test_the_outbox_gives_back_what_was_put_in_order_of_time(tmp_path):
     assert outbox.waiting() == []
 
 
-def test_a_full_outbox_drops_the_oldest_steps_and_says_so(tmp_path, caplog):
+def test_a_full_outbox_drops_the_oldest_step_messages_and_logs_it(tmp_path, caplog):
     outbox = Outbox(tmp_path)
     for second in range(4):
         about = {**ABOUT, "time": NOW + timedelta(seconds=second)}
@@ -33,6 +33,6 @@ def test_a_full_outbox_drops_the_oldest_steps_and_says_so(tmp_path, caplog):
     kept = [read_message(outbox.read(path)) for path in outbox.waiting()]
     assert [b.task_id for b in kept if b.kind == "step"] == ["step3"]
     assert sum(b.kind == "run" for b in kept) == 4
-    assert "the 3 oldest about steps were dropped" in caplog.text
+    assert "the 3 oldest step messages were dropped" in caplog.text
     assert outbox.limit(2) == 1
     assert len(outbox.waiting()) == 4, "messages about runs are never dropped"

@@ -79,7 +79,7 @@ def test_a_message_that_is_published_twice_is_stored_once(tmp_path, nats_server)
     assert asyncio.run(use()) == [message]
 
 
-def test_messages_wait_for_a_server_that_is_down_up_to_a_bound(tmp_path, nats_server, caplog):
+def test_messages_for_an_unavailable_server_are_queued_up_to_a_limit(tmp_path, nats_server, caplog):
     outbox = Outbox(tmp_path / "outbox")
     run = RunMessage(**ABOUT, state="started", time=datetime(2026, 5, 11, tzinfo=UTC))
 
@@ -103,7 +103,7 @@ def test_messages_wait_for_a_server_that_is_down_up_to_a_bound(tmp_path, nats_se
     assert "were dropped" in caplog.text
 
 
-def test_what_cannot_be_published_is_set_aside_and_holds_up_nobody(tmp_path, nats_server):
+def test_a_message_that_cannot_be_published_is_refused_and_blocks_no_other(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.folder.mkdir()
     (outbox.folder / "0000000000000001-step-x.json").write_bytes(b"")
@@ -123,7 +123,7 @@ def test_what_cannot_be_published_is_set_aside_and_holds_up_nobody(tmp_path, nat
     assert "song" in (outbox.folder / "refused" / refused[1]).read_text()
 
 
-def test_a_message_of_a_later_version_waits_and_holds_up_nobody(tmp_path, nats_server):
+def test_a_message_of_a_later_version_stays_queued_and_blocks_no_other(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.folder.mkdir()
     later = outbox.folder / "0000000000000001-song-x.json"
@@ -140,7 +140,7 @@ def test_a_message_of_a_later_version_waits_and_holds_up_nobody(tmp_path, nats_s
     assert not (outbox.folder / "refused").exists()
 
 
-def test_a_message_over_the_servers_limit_is_set_aside(tmp_path, nats_server):
+def test_a_message_above_the_size_limit_is_refused(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
 
     async def use():
@@ -157,7 +157,7 @@ def test_a_message_over_the_servers_limit_is_set_aside(tmp_path, nats_server):
     assert len(list((outbox.folder / "refused").glob("*.reason"))) == 1
 
 
-def test_a_closed_client_ends_the_forwarder(tmp_path, nats_server):
+def test_a_closed_client_stops_the_publisher(tmp_path, nats_server):
     async def use():
         client = await connect(nats_server.url, name="test")
         await client.close()
@@ -167,7 +167,7 @@ def test_a_closed_client_ends_the_forwarder(tmp_path, nats_server):
         asyncio.run(use())
 
 
-def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, monkeypatch, caplog):
+def test_messages_for_a_server_that_never_starts_are_limited(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(publisher, "MOST_WAITING", 5)
     outbox, server, stop = Outbox(tmp_path / "outbox"), NatsServer(tmp_path), threading.Event()
     for number in range(20):
@@ -186,10 +186,10 @@ def test_a_server_that_was_never_there_is_waited_for_within_the_bound(tmp_path, 
         stop.set()
         work.join()
     assert [message.task_id for message in found] == [f"step_{number}" for number in range(15, 20)]
-    assert caplog.text.count("messages wait in") == 1
+    assert caplog.text.count("messages queued in") == 1
 
 
-def test_a_server_without_jetstream_is_said_once(tmp_path, nats_server, caplog):
+def test_a_server_without_jetstream_is_logged_once(tmp_path, nats_server, caplog):
     caplog.set_level(logging.WARNING)
     configuration = tmp_path / "nats.conf"
     configuration.write_text(
@@ -206,4 +206,4 @@ def test_a_server_without_jetstream_is_said_once(tmp_path, nats_server, caplog):
 
     asyncio.run(use())
     assert len(outbox.waiting()) == 1
-    assert caplog.text.count("messages wait in") == 1
+    assert caplog.text.count("messages queued in") == 1

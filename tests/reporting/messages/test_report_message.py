@@ -3,7 +3,7 @@ import json
 from mxtvhf.reporting.messages.report_message import report_message
 
 
-def test_a_report_is_told_with_its_position_and_its_sum(tmp_path):
+def test_the_message_about_a_report_has_its_position_and_sha256(tmp_path):
     pairs = [{"verdict": "consistent"}, {"verdict": "unclear"}, {"verdict": "consistent"}]
     report = {
         **{"burst_id": "sb26051102", "run_id": "sb26051102__1", "is_test": False, "is_replay": True},

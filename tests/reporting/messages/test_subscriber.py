@@ -16,7 +16,7 @@ from support.messages import BURST, empty, forwarding, step, stored
 pytestmark = pytest.mark.service
 
 
-def test_a_reader_goes_on_behind_the_last_message_when_the_server_was_killed(tmp_path, nats_server):
+def test_a_reader_continues_after_the_last_message_when_the_server_was_killed(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
 
     async def use():
@@ -37,7 +37,7 @@ def test_a_reader_goes_on_behind_the_last_message_when_the_server_was_killed(tmp
     assert asyncio.run(asyncio.wait_for(use(), 60)) == ["step_0", "step_1", "step_2"]
 
 
-def test_a_message_that_nats_stored_twice_is_read_once(nats_server):
+def test_a_message_that_nats_stored_twice_is_yielded_once(nats_server):
     async def use():
         client = await connect(nats_server.url, name="test")
         js = client.jetstream()
@@ -56,7 +56,7 @@ def test_a_message_that_nats_stored_twice_is_read_once(nats_server):
     assert asyncio.run(use()) == ["step_0", "step_1"]
 
 
-def test_a_reader_chooses_burst_and_beginning(tmp_path, nats_server):
+def test_a_reader_chooses_burst_and_start(tmp_path, nats_server):
     outbox = Outbox(tmp_path / "outbox")
     outbox.put(step(0))
     outbox.put(RunMessage(burst_id="sb26051103", run_id="sb26051103__1", state="started"))

@@ -42,7 +42,7 @@ def test_published_schema_is_the_models() -> None:
     Draft202012Validator.check_schema(report_schema())
 
 
-def test_written_report_holds_what_is_promised() -> None:
+def test_the_written_report_contains_the_promised_fields() -> None:
     document = valid(report())
     promised = "burst_id sequence is_test best_position positions crosscheck packets products timeline"
     assert set(promised.split()) <= set(document)
@@ -83,7 +83,7 @@ def test_same_input_gives_the_same_bytes_and_reads_back() -> None:
     assert again.to_json() == report().to_json()
 
 
-def test_number_that_is_not_finite_is_refused() -> None:
+def test_a_number_that_is_not_finite_is_refused() -> None:
     broken = localisation(VHF).model_copy(update={"ts": float("nan")})
     with pytest.raises(Failure, match="report of sb26051102__1: Out of range float"):
         report().model_copy(update={"localisation": broken}).to_json()
@@ -122,7 +122,9 @@ def test_nothing_detected() -> None:
     made = report(record(None), checked(ECLAIRS))
     valid(made)
     assert made.best_position == ECLAIRS
-    assert "No source was found in the VHF photons: the brightest excess is not significant." in made.warnings
+    assert (
+        "No source was detected in the VHF photons: the brightest excess is not significant." in made.warnings
+    )
     assert "not detected" in page_of(made)
 
 
@@ -178,48 +180,48 @@ def test_a_replay_does_not_read_like_a_live_alert() -> None:
     assert "REPLAY" not in page_of(report())
 
 
-def test_what_earlier_steps_warn_of_is_told_once() -> None:
+def test_warnings_of_earlier_steps_appear_once() -> None:
     made = report(record(warnings=("1 packet missing", "2 corrupt, rejected: wrong CRC")))
     assert made.warnings[:2] == ("1 packet missing.", "2 corrupt, rejected: wrong CRC.")
     assert not any("corrupt" in warning or "packet" in warning for warning in report().warnings)
 
 
-def test_what_was_odd_in_a_notice_is_a_warning() -> None:
+def test_an_odd_notice_gives_a_warning() -> None:
     odd = notice("slewing", 204, ECLAIRS, warnings=("SNR 'inf' is not a finite number; value ignored",))
     made = report(record(related=(odd,)))
     assert "slewing: SNR 'inf' is not a finite number; value ignored." in made.warnings
     assert "value ignored" in page_of(made)
 
 
-def test_a_noisy_line_is_told() -> None:
+def test_a_noisy_line_gives_a_warning() -> None:
     lines = (RawLine("row", 12), RawLine("column", 3))
     found = localisation(VHF).model_copy(update={"noisy_lines": lines})
     warnings = report(record(localisation=found)).warnings
-    assert any(text.startswith("The detector is noisy in row 12, column 3: ") for text in warnings)
+    assert any(text.startswith("The detector is noisy in row 12, column 3, ") for text in warnings)
 
 
-def test_energies_that_tell_nothing_are_told() -> None:
+def test_unused_energies_give_a_warning() -> None:
     found = localisation(VHF).model_copy(update={"not_used": ("energy",)})
     warnings = report(record(localisation=found)).warnings
-    assert [text for text in warnings if text.startswith("The energy of the photons is unlike ")]
+    assert [text for text in warnings if text.startswith("The energy distribution of the photons ")]
 
 
-def test_photons_unlike_the_background_of_past_runs_are_told() -> None:
+def test_photons_that_do_not_match_the_background_give_a_warning() -> None:
     found = localisation(VHF).model_copy(update={"not_used": ("background",)})
     warnings = report(record(localisation=found)).warnings
     assert BACKGROUND_UNLIKE in warnings
-    assert not [text for text in warnings if text.startswith("The background of the photons is unlike ")]
+    assert not [text for text in warnings if text.startswith("The background distribution")]
 
 
-def test_dead_areas_that_nobody_listed_are_told() -> None:
+def test_unlisted_dead_areas_give_a_warning() -> None:
     dead = {"dead_lines": (RawLine("column", 40),), "dead_blocks": (RawBlock(32, 0, 16),)}
     warnings = report(record(localisation=localisation(VHF).model_copy(update=dead))).warnings
-    told = [text for text in warnings if text.startswith("The detector counts nothing, or too little, in ")]
+    told = [text for text in warnings if text.startswith("The detector counts too few photons in ")]
     assert len(told) == 1
-    assert "in column 40, columns 32-47 of rows 0-15: left out." in told[0]
+    assert "in column 40, columns 32-47 of rows 0-15, which the calibration does not list" in told[0]
 
 
-def test_what_the_photons_say_of_the_onboard_position_is_told() -> None:
+def test_the_test_of_the_onboard_position_is_reported() -> None:
     where = position(Origin.MXT_ONBOARD, "mxt-initial_qf2", -12.73, 60.0)
     wrong = OnboardJudgement(
         position=where, verdict=OnboardVerdict.CONTRADICTED, explanation="mxt-initial_qf2 is <wrong>."
@@ -245,7 +247,7 @@ def test_the_reference_gp_is_no_confirmation() -> None:
     assert REFERENCE_GP not in report().warnings
 
 
-def test_gp_missing_says_why_and_gp_available_says_so() -> None:
+def test_the_page_gives_the_result_of_gp_or_the_reason() -> None:
     assert "No result from GP: HTTP 503 &lt;busy&gt;" in page_of(report())
     gp = GpOutcome(available=True, process_id="42", position=position(Origin.GP, "analysis", -12.73, 40.0))
     made = report(check=checked(ECLAIRS, VHF, position(Origin.GP, "analysis", -12.73, 40.0), gp=gp))

@@ -67,7 +67,7 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_page_holds_its_plots_with_their_words_and_loads_nothing() -> None:
+def test_the_page_contains_its_plots_with_descriptions_and_loads_nothing() -> None:
     plots = [sky_plot([ECLAIRS, VHF], VHF), detector_plot(photons(), localisation(VHF))]
     page = render_page(report(), plots).decode()
     tags = Tags(page).found
@@ -110,7 +110,7 @@ def test_latency_text(seconds: float, words: str) -> None:
     assert latency_text(seconds) == words
 
 
-def test_a_match_has_its_flux_ratio_and_may_lack_it() -> None:
+def test_a_match_may_have_a_flux_ratio() -> None:
     answer = CatalogueAnswer(
         catalogue="cat",
         checked=True,

@@ -59,8 +59,8 @@ def test_detector_shows_counts_source_and_hot_pixels() -> None:
     assert numbers[:-1] == ["0", "0.0018", "0.0053", "0.011", "0.018"]
     assert numbers[-1].startswith("Counts per pixel")
     assert plot.description == (
-        "Smoothed counts on the detector, 51 in all; source at column 140.0, row 110.0; "
-        "1 hot pixels not used; row 12 not used."
+        "Smoothed counts on the detector, 51 photons in total; source at column 140.0, row 110.0; "
+        "1 hot pixels excluded; row 12 excluded."
     )
 
 
@@ -84,13 +84,13 @@ def test_light_curve(count: int, is_trigger: bool, label: str) -> None:
     assert axes.get_ylim()[1] > bars.values.max()
 
 
-def test_what_was_not_received_is_shaded_in_the_light_curve() -> None:
+def test_lost_time_is_shaded_in_the_light_curve() -> None:
     gap = LostGap(start=T0 + timedelta(seconds=120), stop=T0 + timedelta(seconds=150))
     plot = light_curve_plot(photons(40), met_from_utc(T0), is_trigger=True, lost=[gap])
     (axes,) = plot.figure.axes
     span = axes.patches[-1].get_bbox()
     assert (span.x0, span.x1) == pytest.approx((120.0, 150.0))
-    assert "not every photon" in plot.description
+    assert "intervals with lost photons" in plot.description
 
 
 def test_same_plot_is_drawn_with_the_same_bytes() -> None:

@@ -7,7 +7,7 @@ from mxtvhf.reporting.report.sky_plot import LINES, sky_plot, zoom_half_width_ar
 from support.reports import ECLAIRS, GRM, VHF
 
 
-def test_sky_shows_east_left_and_names_what_is_too_wide() -> None:
+def test_the_sky_plot_has_east_left_and_lists_positions_that_are_too_large() -> None:
     east = VHF.model_copy(update={"ra_deg": 212.55, "label": "east"})
     plot = sky_plot([VHF, east, GRM], VHF)
     (axes,) = plot.figure.axes
@@ -19,12 +19,12 @@ def test_sky_shows_east_left_and_names_what_is_too_wide() -> None:
     assert legend == [
         'MXT (VHF photons), R90 48"',
         'MXT (VHF photons), R90 48"',
-        "GRM (grm-trigger), no radius, too wide for this view",
+        "GRM (grm-trigger), no radius, too large for this view",
     ]
     assert all(words in plot.description for words in legend)
 
 
-def test_sky_shades_the_regions_where_they_are() -> None:
+def test_the_sky_plot_shades_the_credible_regions() -> None:
     def square(half: float) -> tuple[tuple[float, float], ...]:
         across = half / 60.0 / np.cos(np.radians(VHF.dec_deg))
         corners = [(1, 1), (-1, 1), (-1, -1), (1, -1), (1, 1)]
@@ -45,19 +45,19 @@ def test_sky_shades_the_regions_where_they_are() -> None:
     assert words in plot.description
 
 
-def test_sky_tells_positions_apart_without_colour() -> None:
+def test_the_sky_plot_distinguishes_positions_without_colour() -> None:
     others = [origin for origin in Origin if origin is not Origin.MXT_VHF]
     assert len({str(LINES[origin][1]) for origin in others}) == len(others)
     eclairs, ours = sky_plot([VHF, ECLAIRS], VHF).figure.artists
     assert ours.get_linewidth() > eclairs.get_linewidth()
 
 
-def test_label_is_never_read_as_a_formula() -> None:
+def test_a_label_is_never_parsed_as_a_formula() -> None:
     odd = VHF.model_copy(update={"label": r"$\frac{$"})
     assert sky_plot([odd], odd).png.startswith(b"\x89PNG")
 
 
-def test_closer_view_only_where_it_helps() -> None:
+def test_a_closer_view_is_drawn_only_if_useful() -> None:
     assert zoom_half_width_arcmin([ECLAIRS, VHF], VHF) == pytest.approx(2.4)
     assert zoom_half_width_arcmin([VHF], VHF) is None
     assert zoom_half_width_arcmin([GRM, VHF], VHF) is None

@@ -104,9 +104,9 @@ def test_report_without_an_analysis_has_no_section():
     assert 'id="source"' not in page
 
 
-def test_what_was_not_made_says_why():
+def test_a_missing_analysis_has_a_reason():
     page, _ = page_and_document(SourceAnalysis(analysed=False, reason="there is no <localised> source"))
-    assert "Not made: there is no &lt;localised&gt; source." in page
+    assert "No analysis: there is no &lt;localised&gt; source." in page
 
 
 def test_source_too_faint_for_a_spectrum():
@@ -117,10 +117,10 @@ def test_source_too_faint_for_a_spectrum():
     assert set(source_plots(faint)) == {"source_light_curve"}
 
 
-def test_a_doubtful_fit_is_warned_of(bright):
+def test_an_unreliable_fit_gives_a_warning(bright):
     doubtful = bright.spectrum.model_copy(update={"trusted": False, "doubts": ("only 17 source photons",)})
     page, document = page_and_document(bright.model_copy(update={"spectrum": doubtful}))
-    assert "The spectral fit cannot be trusted: only 17 source photons." in document["warnings"]
+    assert "The spectral fit is unreliable: only 17 source photons." in document["warnings"]
     assert "unreliable" in page
 
 
@@ -135,7 +135,7 @@ def test_only_the_final_report_has_the_plots_and_the_products(bright, tmp_path):
         assert (tmp_path / plot.path).read_bytes().startswith(b"\x89PNG")
 
 
-def test_plots_say_what_they_show(bright):
+def test_plots_have_descriptions(bright):
     curve, spectrum = drawn(bright)
     assert f"decay index {measurement_text(bright.light_curve.decay.index)}" in curve.description
     assert measurement_text(bright.spectrum.flux, "erg/cm2/s") in spectrum.description
@@ -167,7 +167,7 @@ def test_analysis_in_words(bright):
         ),
     ],
 )
-def test_the_page_says_where_the_column_is_from(bright, facts, text):
+def test_the_page_gives_the_source_of_the_column(bright, facts, text):
     fit = bright.spectrum.model_copy(update=facts)
     assert column_text(fit) == text
     page, _ = page_and_document(bright.model_copy(update={"spectrum": fit}))

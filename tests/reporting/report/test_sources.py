@@ -36,7 +36,7 @@ LOOKED_UP = (
 )
 
 
-def test_rows_say_what_each_source_is() -> None:
+def test_rows_describe_each_source() -> None:
     bright, burst, faint = source_rows(report_of(field(), *LOOKED_UP))
     assert [row.is_burst for row in (bright, burst, faint)] == [False, True, False]
     assert (bright.from_burst, burst.from_burst) == ("16.6'", "-")
@@ -53,7 +53,7 @@ def test_rows_say_what_each_source_is() -> None:
     assert burst.spectrum == "index 2.0, nH 1e21/cm2"
 
 
-def test_what_was_not_looked_up_is_not_said_to_be_new() -> None:
+def test_a_source_that_was_not_looked_up_is_not_called_uncatalogued() -> None:
     bright, burst, _ = source_rows(report_of(field()))
     assert (bright.catalogue, burst.catalogue) == ("NGC 1 (bright source)", "not checked")
 
@@ -64,27 +64,27 @@ def test_one_source_needs_no_table_and_no_warning() -> None:
     assert "Sources in the field" not in page_of(alone)
 
 
-def test_without_t0_nobody_knows_whether_it_fades() -> None:
+def test_the_variability_is_unknown_without_t0() -> None:
     assert variability_text(BURST.model_copy(update={"fading": None})) == "unknown (no T0)"
 
 
-def test_warnings_name_the_others_and_what_is_confused() -> None:
+def test_warnings_name_the_other_sources_and_confused_pairs() -> None:
     made = report_of(field(), *LOOKED_UP)
     others, confused = source_warnings(made)
     assert others == (
         "2 other sources lie in the field: S1 (400 photons, TS 700) 16.6' and S3 (40 photons, TS 30) 16.8' "
         "from the burst (S2)."
     )
-    assert confused.startswith("S1 and S3 are closer than the width of the point spread function")
+    assert confused.startswith("S1 and S3 are closer than the width of the PSF")
     assert made.warnings[:2] == (others, confused)
     valid(made)
 
 
-def test_a_warning_names_an_extended_source_also_where_it_is_the_only_one() -> None:
+def test_a_warning_names_an_extended_source_even_if_it_is_the_only_one() -> None:
     extended = BURST.model_copy(update={"extent_arcmin": 5.5})
     warning = (
-        "S2 is wider than a point source, by 5.5 arcmin (1 sigma): it is extended, or several sources that "
-        "cannot be separated."
+        "S2 is wider than a point source by 5.5' (1 sigma): it is extended, or it consists of several "
+        "sources."
     )
     assert source_warnings(report_of(field((extended,), chosen=extended, choice=None))) == [warning]
     assert warning in source_warnings(report_of(field((BRIGHT, extended, FAINT), chosen=extended)))
@@ -101,9 +101,11 @@ def test_a_catalogued_burst_beside_a_new_source_is_a_warning(
     made = report_of(field(chosen=chosen), *LOOKED_UP)
     doubts = [warning for warning in made.warnings if "the burst may be" in warning]
     if is_doubted:
-        assert doubts[0].startswith("S1 is taken as the burst, but it is a catalogued source: NGC 1 (made)")
-        assert "and lies in the ECLAIRs circle: the burst may be S2." in doubts[0]
-        assert doubts[1].endswith("S3 is in none of the catalogues checked: the burst may be S3.")
+        assert doubts[0].startswith(
+            "S1 is identified as the burst, but it is a catalogued source: NGC 1 (made)"
+        )
+        assert "and lies in the ECLAIRs error circle, so the burst may be S2." in doubts[0]
+        assert doubts[1].endswith("S3 is uncatalogued, so the burst may be S3.")
     assert bool(doubts) is is_doubted
 
 
@@ -114,7 +116,7 @@ def test_no_doubt_comes_from_a_source_that_was_not_looked_up() -> None:
 
 def test_the_choice_is_a_sentence() -> None:
     assert choice_sentence(field()) == (
-        "S2 is taken as the burst: S2 lies in the ECLAIRs circle, S1 and S3 do not."
+        "S2 is identified as the burst: S2 lies in the ECLAIRs circle, S1 and S3 do not."
     )
     assert choice_sentence(field((BURST,), choice=None)) is None
 
@@ -174,7 +176,7 @@ def test_counts_of_other_sources_in_the_bursts_are_a_warning(part: float | None,
     )  # fmt: skip
     analysis = SourceAnalysis(analysed=False, reason="made for a test", regions=regions)
     warnings = report(record(localisation=field(), analysis=analysis), light=True).warnings
-    told = [warning for warning in warnings if warning.startswith("Other sources add about")]
+    told = [warning for warning in warnings if warning.startswith("Other sources change the net counts")]
     assert bool(told) is is_told
     if is_told and part is not None:
-        assert f"about {100 * part:+.0f} % to the net counts" in told[0]
+        assert f"by about {100 * part:+.0f} %;" in told[0]

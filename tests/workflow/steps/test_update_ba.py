@@ -163,7 +163,7 @@ def test_without_photons_and_without_detection(tmp_path: Path) -> None:
     products = final(tmp_path, RUN.model_copy(update={"localisation": unseen}), photons=None)
     assert products.best_position == ALERT.position
     assert set(products.plots) == {"plot_sky"}
-    assert "No source was found in the VHF photons: faint." in (tmp_path / "report.html").read_text()
+    assert "No source was detected in the VHF photons: faint." in (tmp_path / "report.html").read_text()
 
 
 def test_input_may_come_as_json(tmp_path: Path) -> None:
