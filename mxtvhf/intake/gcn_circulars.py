@@ -1,7 +1,7 @@
-"""The name of a burst's event from GCN Circulars, for the subject of our own circular.
+"""Event names of bursts from GCN Circulars, used in the subject of our own circular.
 
-A circular is about a burst of SVOM if it quotes the burst's identifier, as the circulars of SVOM do. What a
-person typed on the desk is never replaced.
+A circular is about a burst of SVOM if it quotes the burst id, like the circulars of SVOM. A name entered on
+the desk is never replaced.
 """
 
 from __future__ import annotations
@@ -25,45 +25,45 @@ BURST_ID = re.compile(r"(?<![A-Za-z0-9])sb[0-9]{8}(?![A-Za-z0-9])")
 
 
 class Circular(BaseModel):
-    """What is used of a circular on GCN's topic; its schema is at https://gcn.nasa.gov/docs/circulars."""
+    """The used fields of a circular on GCN's topic (schema: https://gcn.nasa.gov/docs/circulars)."""
 
     number: int = Field(alias="circularId")
     event: str = Field(default="", alias="eventId")
-    """Name of the event, from the subject; empty where GCN found none."""
+    """Name of the event from the subject; empty if GCN found none."""
     subject: str
     body: str
 
 
 def name_from_circular(raw: bytes, archive: Archive, releases: Path, *, now: datetime) -> str | None:
-    """Record the name that a circular gives to a burst which has none yet.
+    """Record the event name that a circular gives to a burst without a name.
 
     Parameters
     ----------
     raw
-        The circular as GCN distributes it, JSON.
+        Circular as distributed by GCN, JSON.
     archive
-        Knows which bursts were received.
+        Archive of the received bursts.
     releases
-        Folder of the announcements, where the name is kept.
+        Folder of the announcements, which stores the name.
     now
-        The moment, UTC.
+        Current time, UTC.
 
     Returns
     -------
     str or None
-        The burst that was named; None if the circular names none.
+        Burst id of the named burst; None if the circular names no burst.
 
     Raises
     ------
     OSError
-        The name cannot be kept.
+        The name cannot be stored.
     """
     try:
         circular = Circular.model_validate_json(raw)
     except ValidationError as error:
         log.warning("GCN circular ignored: %s", one_line(error.errors()[0]["msg"], 200))
         return None
-    bursts = set(BURST_ID.findall(f"{circular.subject}\n{circular.body}"))
+    bursts: set[str] = set(BURST_ID.findall(f"{circular.subject}\n{circular.body}"))
     if len(bursts) != 1 or not circular.event:
         return None
     (burst_id,) = bursts
@@ -75,5 +75,5 @@ def name_from_circular(raw: bytes, archive: Archive, releases: Path, *, now: dat
     except InvalidInput as error:
         log.warning("GCN circular %d ignored: %s", circular.number, one_line(error, 200))
         return None
-    log.info("%s is %s by GCN Circ. %d", burst_id, one_line(circular.event, 40), circular.number)
+    log.info("burst %s named %s by GCN Circ. %d", burst_id, one_line(circular.event, 40), circular.number)
     return burst_id

@@ -31,7 +31,7 @@ SILENCE_S = 60.0
 """Longest time without a heartbeat, seconds. GCN sends one every second, so a longer silence is a fault."""
 POLL_S = 0.5
 UNUSED = (
-    "GCN deletes credentials that were not used for 30 days; create new ones at "
+    "GCN deletes credentials that are not used for 30 days; create new ones at "
     "https://gcn.nasa.gov/user/credentials"
 )
 """GCN warns by mail after 21 days (``app/lib/cognito.ts`` of https://github.com/nasa-gcn/gcn.nasa.gov)."""
@@ -46,7 +46,7 @@ class GcnAccess(Model):
     group_id: str = "mxtvhf-listen"
     topics: tuple[str, ...] = TOPICS
     heartbeat: bool = True
-    circulars: bool = Field(default=True, description="take the names of events from GCN Circulars")
+    circulars: bool = Field(default=True, description="read event names from GCN Circulars")
     config: dict[str, str | int | bool] = Field(
         default={}, description="further options of librdkafka, e.g. another bootstrap.servers"
     )
@@ -188,7 +188,7 @@ class GcnKafka:
 
 
 def _reason(error: confluent_kafka.KafkaError) -> str:
-    """Return what librdkafka says of an error, and what to do where GCN refuses the credentials."""
+    """Return the message of librdkafka for an error, with advice if GCN rejects the credentials."""
     is_refused = error.code() in (
         confluent_kafka.KafkaError._AUTHENTICATION,
         confluent_kafka.KafkaError.SASL_AUTHENTICATION_FAILED,

@@ -66,14 +66,15 @@ def undelivered(settings: Settings, *, now: datetime) -> list[str]:
     for path, decision in _readable(settings.releases.glob("sb*/*/decision.json"), Decision):
         if decision.choice != "approve" or not since <= decision.decided_at <= now - RELEASED_WITHIN:
             continue
-        if not path.with_name("release.json").exists() and not _is_beside(decision.run_id, settings):
+        if not path.with_name("release.json").exists() and not _is_test_or_replay(decision.run_id, settings):
             late.append(decision.run_id)
     return late
 
 
 def _is_settled(question: AskedQuestion, settings: Settings, burst_id: str) -> bool:
     """Return True if a question no longer needs an answer."""
-    if _is_beside(question.run_id, settings) or Archive(settings.archive).retraction(burst_id, is_test=False):
+    is_retracted = Archive(settings.archive).retraction(burst_id, is_test=False) is not None
+    if is_retracted or _is_test_or_replay(question.run_id, settings):
         return True
     decisions = _readable(settings.releases.glob(f"{burst_id}/*/decision.json"), Decision)
     # The retraction of an announcement does not decide whether a newer result is announced.
@@ -82,7 +83,7 @@ def _is_settled(question: AskedQuestion, settings: Settings, burst_id: str) -> b
     )
 
 
-def _is_beside(run_id: str, settings: Settings) -> bool:
+def _is_test_or_replay(run_id: str, settings: Settings) -> bool:
     """Return True if a run is a test or a replay. A run without a readable report counts as real."""
     summary = report_summary(settings.products, run_id)
     return summary is not None and (summary.is_test or summary.is_replay)

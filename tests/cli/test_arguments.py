@@ -145,7 +145,7 @@ def test_swapped_files_of_a_burst_are_recognised(tmp_path):
 
 def test_a_checkout_has_dags_and_plugins(tmp_path):
     assert checkout(PROJECT) == PROJECT
-    with pytest.raises(InvalidInput, match="no folder dags; expected a checkout"):
+    with pytest.raises(InvalidInput, match="the folder dags is missing; expected a checkout"):
         checkout(tmp_path)
 
 

@@ -108,7 +108,7 @@ class ReplaySeriesOperator(TriggerDagRunOperator):
 
 
 class CompareReportsOperator(BaseOperator):
-    """Compares the report of every replay with that of its original; returns the comparisons in short."""
+    """Compares the report of every replay with that of its original and returns short comparisons."""
 
     operator_extra_links = (ComparisonLink(),)
 
@@ -117,7 +117,7 @@ class CompareReportsOperator(BaseOperator):
         self.selected_by = selected_by
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Write ``comparison.json`` beside each new report, and a table of all."""
+        """Write ``comparison.json`` next to each new report, and a table of all comparisons."""
         from mxtvhf.workflow.comparison import comparisons_text
 
         settings = read_settings()

@@ -56,12 +56,12 @@ router = APIRouter(prefix="/desk", include_in_schema=False)
 def _checked_advocate(user: GetUserDep, request: Request) -> None:
     """Reject users who may not answer the question about a burst, and forms of other sites.
 
-    A browser sends the form of any site with the cookies of this one, but never as JSON.
+    A browser sends the form of any site with the cookies of this site, but never as JSON.
     """
     if not _viewer(user).may_decide:
         raise HTTPException(403, f"{user.get_name()} is not allowed to decide about announcements")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "expected the header Content-Type: application/json")
+        raise HTTPException(415, "wrong Content-Type; expected application/json")
 
 
 may_decide = Depends(_checked_advocate)
