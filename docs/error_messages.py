@@ -113,13 +113,11 @@ def update() -> None:
         advice = {text: before.advice.get(text, "") for text in texts}
         added = sorted(texts - before.advice.keys())
         for gone in sorted(before.advice.keys() - texts):
-            similar = difflib.get_close_matches(gone, added, n=1)
             print(f"{heading}: removed {gone!r}")
-            if similar:
-                print(f"  its advice goes to {similar[0]!r}")
-                advice[similar[0]] = before.advice[gone]
-            elif before.advice[gone]:
-                print(f"  its advice is dropped: {before.advice[gone]}")
+            if before.advice[gone]:
+                similar = difflib.get_close_matches(gone, added, n=1)
+                print(f"  its advice {f'goes to {similar[0]!r}' if similar else 'is dropped'}")
+                advice.update(dict.fromkeys(similar, before.advice[gone]))
         for text in added:
             print(f"{heading}: added {text!r}")
         entries = (_entry(text, advice[text]) for text in sorted(texts, key=_first_words))
@@ -132,8 +130,9 @@ def _entry(text: str, advice: str) -> str:
     return f"- {quote}{text}{quote}" + (f"\n  {advice}" if advice else "")
 
 
-def _first_words(text: str) -> str:
-    return re.sub("[^a-z0-9]+", " ", text.lower()).strip()
+def _first_words(text: str) -> tuple[str, str]:
+    """Return the words by which an entry is sorted, and its text, which decides between equal words."""
+    return re.sub("[^a-z0-9]+", " ", text.lower()).strip(), text
 
 
 def _section(path: str) -> str:

@@ -63,7 +63,7 @@ def name_from_circular(raw: bytes, archive: Archive, releases: Path, *, now: dat
     except ValidationError as error:
         log.warning("GCN circular ignored: %s", one_line(error.errors()[0]["msg"], 200))
         return None
-    bursts = set(BURST_ID.findall(f"{circular.subject}\n{circular.body}"))
+    bursts: set[str] = set(BURST_ID.findall(f"{circular.subject}\n{circular.body}"))
     if len(bursts) != 1 or not circular.event:
         return None
     (burst_id,) = bursts

@@ -165,8 +165,10 @@ def process_burst(
         alerts = (reception.alert, *reception.related)
         localisation = _localised(extraction, event, alerts, out, store)
     photons = reconstruct(PhotonList.load(Path(extraction.photons_path))).photons
-    inputs = run_id, conf, reception, extraction, event, localisation
-    record = partial(run_record, *inputs, out=out, timeline=timeline.entries)
+    record = partial(
+        run_record, run_id, conf, reception, extraction, event, localisation,
+        out=out, timeline=timeline.entries,
+    )  # fmt: skip
     early, analysis = None, None
     if localisation is not None:
         with timeline.step("preliminary_report"):

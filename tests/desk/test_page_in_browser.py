@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_list import burst_lines
 from mxtvhf.desk.comments import MAX_COMMENT
 from mxtvhf.desk.decision import AskedQuestion
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 expect.set_options(timeout=30_000)
 
+CIRCULAR = "TITLE: GCN Circular\n\n" + "The source is at the position below. " * 20
 OVERLAPS = """() => {
   const names = [...document.querySelectorAll("#sky-canvas text.name")];
   const boxes = names.map((one) => one.getBoundingClientRect());
@@ -51,6 +53,9 @@ def desk(settings, put):
     """The desk of a burst with two updates and an open question."""
     put(f"{BURST}__1")
     put(f"{BURST}__2")
+    drafts = product_folder(settings.products, BURST, f"{BURST}__2") / "drafts"
+    drafts.mkdir()
+    (drafts / "circular.txt").write_text(CIRCULAR)
     runs = [run(f"{BURST}__2", minutes=2, sequence=2), run()]
     asked = {f"{BURST}__2": AskedQuestion(run_id=f"{BURST}__2", asked=NOW)}
     files = DeskFiles(settings)
@@ -118,6 +123,21 @@ def test_no_page_overflows_and_the_browser_logs_no_error(opened, desk, width):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         # What has not changed answers 404 here: only the page itself is served.
         assert [one for one in page.complaints if "404" not in one] == [], path
+
+
+def test_a_draft_opens_at_the_full_width_and_is_copied_whole(opened):
+    """It opened as a box of 350 x 230 pixels that had to be scrolled."""
+    page = opened(f"desk/{BURST}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("Draft: circular.txt").click()
+    text = page.locator("pre").filter(has_text="TITLE: GCN Circular")
+    assert text.bounding_box()["width"] > 900
+    assert text.evaluate(
+        "(one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
+    )
+    page.get_by_role("button", name="Copy circular.txt").click()
+    expect(page.get_by_role("button", name="Copy circular.txt")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == CIRCULAR
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -62,7 +62,7 @@ def test_from_the_form_to_the_announcement(page, run, burst_folder, settings):
     desk = page.get_by_role("link", name="Desk", exact=True).last.get_attribute("href")
     page.goto(desk, timeout=180_000)  # the first page of a server waits for its imports
     expect(page.locator("#verdict")).to_contain_text("bright-xray")
-    expect(page.locator("#headline")).to_contain_text("90 % radius")
+    expect(page.locator("#headline")).to_contain_text("R90")
     folder = settings.releases / BURST / run_id
     approve(page, (folder / "release.json").exists)
     expect(page.locator("#decision")).to_contain_text("Approved by admin")

@@ -61,7 +61,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
         expect(page.locator("#answer [data-news]")).to_contain_text("You can decide now")
         radius = zoom_in(page)
         page.get_by_role("checkbox", name=re.compile("on board")).first.uncheck()
-        page.get_by_text("Pairwise comparison").click()
+        page.get_by_text("Explanation").click()
         page.evaluate("window.scrollTo(0, 200)")
         gp.status = gp_says("FAILED")
         expect(page.locator("#banners")).not_to_contain_text("PRELIMINARY", timeout=120_000)
@@ -72,7 +72,7 @@ def test_the_page_follows_a_run_without_a_reload(page, run, conf, bad_gp):
     ring = page.locator("#sky-canvas circle.s-mxt-vhf")
     assert float(ring.get_attribute("r")) == pytest.approx(radius, rel=0.01)
     expect(page.locator("#sky-canvas circle.s-mxt-on-board")).to_have_count(0)
-    expect(page.locator("#pairs")).to_have_attribute("open", "")
+    expect(page.locator("#explanation")).to_have_attribute("open", "")
     # Not thrown back to the top; the browser takes off what became shorter above.
     assert page.evaluate("window.scrollY") > 100
     run.wait(RUN)

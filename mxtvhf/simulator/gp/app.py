@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,16 +96,16 @@ def create_app(
     app.state.store, app.state.pool, app.state.data = store, pool, data
     app.middleware("http")(refuse_long_bodies(MAX_REQUEST))
     refusals = {400: "No such event file, or the body is not text", 411: "No length", 413: "Too long"}
-    for method, path, endpoint, errors in (
-        (app.post, "/processing", start, refusals),
-        (app.get, "/status", status, {404: "No such job"}),
-        (app.get, "/jobs", jobs, {}),
-        (app.get, "/health", health, {}),
-    ):
-        # The OpenAPI page shows the summary of the docstring without its parameters.
-        summary, _, _ = str(endpoint.__doc__).partition("\n")
-        method(path, description=summary, responses=_problems(errors))(endpoint)
+    app.post("/processing", description=_summary(start), responses=_problems(refusals))(start)
+    app.get("/status", description=_summary(status), responses=_problems({404: "No such job"}))(status)
+    app.get("/jobs", description=_summary(jobs))(jobs)
+    app.get("/health", description=_summary(health))(health)
     return app
+
+
+def _summary(endpoint: Callable[..., object]) -> str:
+    """Return the first line of a docstring; the OpenAPI page does not need the parameters."""
+    return str(endpoint.__doc__).partition("\n")[0]
 
 
 def _problems(causes: dict[int, str]) -> dict[int | str, dict[str, Any]]:

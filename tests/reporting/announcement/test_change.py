@@ -166,7 +166,7 @@ def test_of_concurrent_changes_one_wins_and_the_others_are_told_who(announced, a
         results = list(pool.map(one, ("Ann", "Bob", "Cid", "Eve")))
     (won,) = [result for result in results if isinstance(result, Release)]
     refused = [result for result in results if not isinstance(result, Release)]
-    assert all(f"retracted already by {won.decision.decided_by}" in cause for cause in refused)
+    assert all(f"already retracted by {won.decision.decided_by}" in cause for cause in refused)
     assert (len(webhook.got), len(sent(tmp_path))) == (2, 2)
 
 

@@ -429,7 +429,9 @@ def test_another_position_and_a_comment_are_announced():
 
 def test_a_position_without_a_radius_cannot_be_chosen():
     vt = VHF.model_copy(update={"label": "vt", "r90_arcsec": None})
-    with pytest.raises(InvalidInput, match=r"position 'vt': the report of .* has eclairs-wakeup, photons"):
+    with pytest.raises(
+        InvalidInput, match=r"position 'vt' cannot be announced; expected one of: eclairs-wakeup, photons"
+    ):
         chosen_position(report(positions=(ECLAIRS, VHF, vt)), "vt")
 
 
@@ -449,10 +451,14 @@ def test_answers_become_decisions():
 @pytest.mark.parametrize(
     ("options", "answers", "cause"),
     [
-        ((), {}, "neither Approve nor Reject"),
-        (("Approve", "Reject"), {}, "neither Approve nor Reject"),
+        ((), {}, "expected Approve or Reject"),
+        (("Approve", "Reject"), {}, "expected Approve or Reject"),
         (("Approve",), {"position": "moon"}, "position 'moon'"),
-        (("Approve",), {"comment": "x" * 2001}, "comment: String should have at most 2000"),
+        (
+            ("Approve",),
+            {"comment": "x" * 2001},
+            "invalid comment in the answer: String should have",
+        ),
     ],
 )
 def test_invalid_answers(options, answers, cause):
@@ -584,7 +590,7 @@ def test_an_update_names_the_superseded_announcement(notice_schema, circular_bef
     )
     text = circular(announced).decode()
     assert f"Subject: {BURST}: SVOM/MXT refined position\n" in text
-    assert f"This supersedes the result {words}" in text
+    assert f"This result supersedes the one {words}" in text
     sent = json.loads(gcn_notice(announced))
     notice_schema.validate(sent)
     assert (sent["alert_type"], sent["reference"]["supersedes"]) == ("update", OURS_BEFORE)

@@ -90,7 +90,7 @@ def test_lost_time_is_shaded_in_the_light_curve() -> None:
     (axes,) = plot.figure.axes
     span = axes.patches[-1].get_bbox()
     assert (span.x0, span.x1) == pytest.approx((120.0, 150.0))
-    assert "not every photon" in plot.description
+    assert "intervals with lost photons" in plot.description
 
 
 def test_same_plot_is_drawn_with_the_same_bytes() -> None:

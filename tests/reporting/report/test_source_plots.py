@@ -106,7 +106,7 @@ def test_report_without_an_analysis_has_no_section():
 
 def test_a_missing_analysis_has_a_reason():
     page, _ = page_and_document(SourceAnalysis(analysed=False, reason="there is no <localised> source"))
-    assert "Not made: there is no &lt;localised&gt; source." in page
+    assert "No analysis: there is no &lt;localised&gt; source." in page
 
 
 def test_source_too_faint_for_a_spectrum():

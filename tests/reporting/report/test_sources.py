@@ -176,7 +176,7 @@ def test_counts_of_other_sources_in_the_bursts_are_a_warning(part: float | None,
     )  # fmt: skip
     analysis = SourceAnalysis(analysed=False, reason="made for a test", regions=regions)
     warnings = report(record(localisation=field(), analysis=analysis), light=True).warnings
-    told = [warning for warning in warnings if warning.startswith("Other sources add about")]
+    told = [warning for warning in warnings if warning.startswith("Other sources change the net counts")]
     assert bool(told) is is_told
     if is_told and part is not None:
-        assert f"about {100 * part:+.0f} % to the net counts" in told[0]
+        assert f"by about {100 * part:+.0f} %;" in told[0]

@@ -148,7 +148,7 @@ def test_the_same_request_twice_is_two_jobs(service):
     [
         ("garbage", "event file e.fits: not FITS"),
         ("bug", "the analysis failed unexpectedly; see the log of the service"),
-        (None, "event file e.fits does not exist"),
+        (None, "event file e.fits does not exist in the data folder of the service"),
     ],
 )
 def test_a_job_that_fails_says_why_and_harms_no_other(service, data, content, message):

@@ -147,7 +147,7 @@ def test_of_an_unreadable_alert_everything_is_kept(inbox, tmp_path):
 def test_of_too_large_an_alert_the_start_is_kept(inbox, tmp_path):
     archive = Archive(tmp_path / "archive")
     (inbox / "alert.xml").write_bytes(b"<" + b"a" * MAX_ALERT_BYTES)
-    with pytest.raises(InvalidInput, match=f"larger .* only the first {MAX_ALERT_BYTES} bytes are kept"):
+    with pytest.raises(InvalidInput, match=f"too large; .* only the first {MAX_ALERT_BYTES} bytes are kept"):
         receive(inbox, archive)
     ((path, note),) = quarantined(archive)
     assert note["size"] == path.with_suffix(".bin").stat().st_size == MAX_ALERT_BYTES

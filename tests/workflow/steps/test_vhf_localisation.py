@@ -112,7 +112,7 @@ def test_the_systematic_error_is_that_of_the_observation(tmp_path):
                 np.full(60, 9, np.int16),
                 np.full(60, 400, np.int32),
             ),
-            r"1 hot pixels \(column, row\): \(7, 9\)",
+            r"1 hot pixel \(column, row\): \(7, 9\)",
         ),
         (burst(counts=0, background=0), "none of its 0 photons"),
     ],
