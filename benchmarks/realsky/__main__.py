@@ -1,4 +1,4 @@
-"""The table of ``docs/explanation/performance.md``, section Under a real sky.
+"""Localisation under a real sky: the tables of ``docs/explanation/real-sky.md``.
 
 Run from the root of the project: ``python -m benchmarks.realsky [--case TEXT] [--trials N] [--seed S] [--json
 FILE]``. Every line draws its observations from the seed and its own name: a line is the same alone and in the

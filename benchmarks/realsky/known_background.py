@@ -84,6 +84,7 @@ def located(case: Case, drawn: Drawn) -> SourceLocalisation:
             background_vignetting(calibration),
             known.photons * known.parts if case.name.endswith(KNOWN) else None,
         ),
+        candidates=[stretch.position],
         find_hot_pixels=False,
     )
 

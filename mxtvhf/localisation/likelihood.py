@@ -63,6 +63,8 @@ background."""
 FAINT_LOG_RATIO = float(np.log(_RATIOS[6]))
 """ln r of a source with a fifth of the photons. A climb from this value reaches fainter and brighter
 sources."""
+FLARE_LOG_RATIO = float(np.log(_RATIOS[4]))
+"""ln r of a source with a seventeenth of the photons, such as a short flare in a long observation."""
 _LOG_RATIO_LIMITS = (np.log(_RATIOS[0]) - 5.0, np.log(_RATIOS[-1]) + 5.0)
 _ROUNDS = 2
 """Number of times that position and template probabilities are fitted in turn."""
@@ -379,11 +381,28 @@ def maximise_over_templates(
     if counts.template_weights is None:
         return fit
     for _ in range(_ROUNDS):
-        counts = counts.averaged_over_templates(
-            softmax(_log_likelihoods_of_templates(counts, counts.template_weights, psf, fit))
-        )
-        fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+        at = (fit.x, fit.y, fit.log_ratio)
+        counts = with_likely_templates(counts, psf, at)
+        fit = maximise(counts, psf, at, prior)
     return with_template_evidence(counts, psf, fit)
+
+
+def with_likely_templates(counts: Counts, psf: SeparablePsf, at: tuple[float, float, float]) -> Counts:
+    """Return the photons with the mean weight by the template probabilities of a source at a given position.
+
+    Parameters
+    ----------
+    counts
+        Photons with the weights of each template.
+    psf
+        PSF of the source.
+    at
+        Position and ratio (x, y, ln r) at which the templates are compared.
+    """
+    if counts.template_weights is None:
+        return counts
+    joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, at)
+    return counts.averaged_over_templates(softmax(joint))
 
 
 def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
@@ -400,17 +419,18 @@ def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) ->
     """
     if counts.template_weights is None:
         return fit
-    joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, fit)
+    at = (fit.x, fit.y, fit.log_ratio)
+    joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, at)
     return replace(fit, log_evidence=float(logsumexp(joint)), template_probabilities=softmax(joint))
 
 
 def _log_likelihoods_of_templates(
-    counts: Counts, weights: Floats, psf: SeparablePsf, fit: SourceFit
+    counts: Counts, weights: Floats, psf: SeparablePsf, at: tuple[float, float, float]
 ) -> Floats:
-    """Return ln L plus the log prior probability of each template, at the position and ratio of the fit."""
+    """Return ln L plus the log prior probability of each template, at (x, y, ln r)."""
     shares = np.full(len(weights), 1.0 / len(weights)) if counts.shares is None else counts.shares
-    column, row = counts.fractions(psf, (fit.x, fit.y))
-    ratio = np.exp(fit.log_ratio)
+    column, row = counts.fractions(psf, at[:2])
+    ratio = np.exp(at[2])
     signal = ratio * column[counts.column] * row[counts.row]
     nothing = counts.total * np.log1p(ratio * float(counts.enclosed(row, column)) / counts.area)
     return np.asarray(np.log1p(signal * weights) @ counts.number - nothing + np.log(shares))

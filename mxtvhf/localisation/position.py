@@ -203,6 +203,7 @@ def localise(
     prior: PositionPrior | None = None,
     known: Sequence[tuple[float, float]] = (),
     circle: PositionPrior | None = None,
+    candidates: Sequence[tuple[float, float]] = (),
     contrast: npt.ArrayLike | None = None,
     find_hot_pixels: bool = True,
 ) -> SourceLocalisation:
@@ -245,6 +246,9 @@ def localise(
     circle
         Prior of the position of one source, such as from ECLAIRs: if no source lies there, one more is
         searched with this prior. None: no expectation.
+    candidates
+        Positions (x, y), pixels, from which the search starts in addition to the maxima of its maps, such as
+        that of a flare (``stretch.Stretch.position``).
     contrast
         Former name of ``weights``, deprecated since version 0.2.
     find_hot_pixels
@@ -293,7 +297,7 @@ def localise(
             known=_checked_known(background),
         )  # fmt: skip
     psf = default_psf() if psf is None else psf
-    found = _found(counts, psf, prior, known, circle) if counts.total else _NOTHING
+    found = _found(counts, psf, prior, known, circle, candidates) if counts.total else _NOTHING
     return replace(found, faults=faults)
 
 
@@ -308,8 +312,9 @@ def _found(
     prior: PositionPrior | None,
     known: Sequence[tuple[float, float]],
     circle: PositionPrior | None,
+    candidates: Sequence[tuple[float, float]],
 ) -> SourceLocalisation:
-    sources, empty = find_sources(counts, psf, prior, known, circle)
+    sources, empty = find_sources(counts, psf, prior, known, circle, candidates)
     first, *others = (_localised(source, empty, psf) for source in sources)
     return replace(first, others=tuple(others))
 

@@ -17,6 +17,7 @@ from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.extent import wider_fits
 from mxtvhf.localisation.likelihood import (
     FAINT_LOG_RATIO,
+    FLARE_LOG_RATIO,
     SourceFit,
     best_log_likelihood,
     free_width,
@@ -27,6 +28,7 @@ from mxtvhf.localisation.likelihood import (
     positional_log_likelihood,
     starting_points,
     whole_field,
+    with_likely_templates,
     with_template_evidence,
 )
 from mxtvhf.localisation.mixture import mixture_fractions
@@ -138,6 +140,7 @@ def find_sources(
     prior: PositionPrior | None,
     known: Sequence[tuple[float, float]] = (),
     circle: PositionPrior | None = None,
+    candidates: Sequence[tuple[float, float]] = (),
 ) -> tuple[tuple[FoundSource, ...], Scene]:
     """Return all sources of a field, and the scene of the background without sources.
 
@@ -157,6 +160,9 @@ def find_sources(
     circle
         Prior of one expected source: if no source lies there, one more is searched with this prior. None: no
         expectation.
+    candidates
+        Positions (x, y), pixels, from which the search starts in addition to the maxima of its maps, such as
+        that of a flare.
 
     Returns
     -------
@@ -166,17 +172,17 @@ def find_sources(
     empty = Scene.of_background(counts)
     sources, scene = _known_sources(empty, psf, known)
     if not sources:
-        found, scene = _next(empty, psf, prior)
+        found, scene = _next(empty, psf, prior, candidates)
         if circle is not None and not found.detected:
-            found, scene = _next(empty, psf, circle)
+            found, scene = _next(empty, psf, circle, candidates)
         if not found.detected:
             if _is_unlike_known(empty, found):
-                return find_sources(replace(counts, known=None), psf, prior, known, circle)
+                return find_sources(replace(counts, known=None), psf, prior, known, circle, candidates)
             return (found,), empty
         sources = [found]
     kept = sources, scene = _with_own_width(scene, sources, psf)
     while len(sources) < detection_constants().further.most:
-        more = _one_more(scene, sources, psf, prior)
+        more = _one_more(scene, sources, psf, prior, candidates)
         if more is None:
             break
         sources, scene = more
@@ -185,7 +191,7 @@ def find_sources(
             kept = more
     sources, scene = kept
     if circle is not None and not any(circle.holds(one.fit.x, one.fit.y, one.fit.sigma) for one in sources):
-        sources, scene = _one_more(scene, sources, psf, circle) or (sources, scene)
+        sources, scene = _one_more(scene, sources, psf, circle, candidates) or (sources, scene)
     sources = _with_extents(scene, sources, psf)
     return tuple(sorted(sources, key=lambda source: -source.ts)), empty
 
@@ -211,13 +217,17 @@ def _known_sources(
 
 
 def _one_more(
-    scene: Scene, sources: list[FoundSource], psf: SeparablePsf, prior: PositionPrior | None
+    scene: Scene,
+    sources: list[FoundSource],
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    candidates: Sequence[tuple[float, float]],
 ) -> tuple[list[FoundSource], Scene] | None:
     """Return the sources with one more, all fitted again, and their scene; None if there is no other."""
     further = detection_constants().further
     # A single source fitted to two lies between them and is too wide, so all sources are fitted again.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
-        fit = _best_place(scene.photons_to_explain, trial_psf, prior, on_map=psf)
+        fit = _best_place(scene.photons_to_explain, trial_psf, prior, candidates, on_map=psf)
         if 2.0 * (fit.log_evidence + fit.log_prior) < further.ts_to_try:
             continue
         candidate, trial = _fitted(scene, len(sources), trial_psf, prior, fit)
@@ -350,20 +360,28 @@ def _is_apart(source: FoundSource, sources: Sequence[FoundSource]) -> bool:
     return source.photons >= detection_constants().further.least_ratio * light
 
 
-def _next(scene: Scene, psf: SeparablePsf, prior: PositionPrior | None) -> tuple[FoundSource, Scene]:
+def _next(
+    scene: Scene, psf: SeparablePsf, prior: PositionPrior | None, candidates: Sequence[tuple[float, float]]
+) -> tuple[FoundSource, Scene]:
     """Return the best maximum beside the sources of the scene, and the scene with it."""
-    fit = _best_place(scene.photons_to_explain, psf, prior, on_map=psf)
+    fit = _best_place(scene.photons_to_explain, psf, prior, candidates, on_map=psf)
     return _fitted(scene, len(scene.sources), psf, prior, fit)
 
 
 def _best_place(
-    counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, *, on_map: SeparablePsf
+    counts: Counts,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    candidates: Sequence[tuple[float, float]],
+    *,
+    on_map: SeparablePsf,
 ) -> SourceFit:
     """Return the highest maximum over the field relative to everything in the model so far.
 
     Starting points come from three maps: with the mean weight of the templates by their prior probabilities,
     with equal probabilities, and with positions only; a source unlike the average template stands out in the
-    latter two. The maps use the PSF ``on_map``, whose transforms are cached.
+    latter two. The maps use the PSF ``on_map``, whose transforms are cached. A short flare stands out in none
+    of them; the search reaches it from its candidate position, with the templates that fit there.
     """
     starts: list[tuple[float, float, float]] = []
     views = [counts]
@@ -380,7 +398,11 @@ def _best_place(
             log_likelihood = log_likelihood + log_prior_of_cells(prior)
         known = {start[:2] for start in starts}
         starts += [start for start in starting_points(log_likelihood) if start[:2] not in known]
-    fits = (maximise_over_templates(counts, psf, start, prior) for start in starts)
+    fits = [maximise_over_templates(counts, psf, start, prior) for start in starts]
+    for x, y in candidates:
+        start = (x, y, FLARE_LOG_RATIO)
+        likely = with_likely_templates(counts, psf, start)
+        fits.append(maximise_over_templates(likely, psf, start, prior))
     return max(fits, key=lambda fit: fit.log_evidence + fit.log_prior)
 
 

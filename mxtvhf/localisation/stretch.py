@@ -46,12 +46,15 @@ class Stretch(NamedTuple):
         Weights of the photons for a source that is visible in the interval only, shape (photons,).
     share
         Share of this template relative to the decays of ``source_templates.toml``.
+    position
+        Pixel coordinates (x, y) at which the source stands out, on a grid of 16 pixels.
     """
 
     start: float
     stop: float
     weights: Floats
     share: float
+    position: tuple[float, float]
 
     def density(self, part: Floats) -> Floats:
         """Return the density of a source that is visible in the interval only, relative to a constant one.
@@ -140,7 +143,8 @@ def best_stretch(
     best = max(tried, key=log_likelihood)
     start, stop = starts[best] / _SLICES, (starts[best] + lengths[best]) / _SLICES
     share = population().stretch_share / _TRIALS
-    return Stretch(float(start), float(stop), _density(part, start, stop), share)
+    y, x = centre[np.array(divmod(int(where[best]), centre.size))].tolist()
+    return Stretch(float(start), float(stop), _density(part, start, stop), share, (x, y))
 
 
 def _density(part: Floats, start: float, stop: float) -> Floats:

@@ -10,7 +10,7 @@ from support.fields import CALIBRATION, GTI, draw_field
 
 BURST = (100.0, 60.0, 150)
 FLAT = np.ones((1, 64))
-NO_STRETCH = Stretch(0.0, 1.0, np.ones(1), 1.0)
+NO_STRETCH = Stretch(0.0, 1.0, np.ones(1), 1.0, (0.0, 0.0))
 
 
 def moments(part):

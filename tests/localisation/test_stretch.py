@@ -3,7 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.realsky.known_background import located
 from benchmarks.realsky.optics import Optics
+from benchmarks.realsky.scene import Background, Case, Source, draw
+from benchmarks.realsky.times import Flare
 from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.stretch import best_stretch
@@ -41,6 +44,7 @@ def stretch_of(x, y, time, gti, weights=None, exposure=EVERYWHERE):
 @pytest.mark.parametrize("gti", [WHOLE, GAPS], ids=["no gap", "gaps"])
 @pytest.mark.parametrize("flare", [(0.02, 0.06), (0.6, 0.65), (0.5, 0.74)], ids=["early", "short", "long"])
 def test_a_flare_is_found_in_its_interval(gti, flare):
+    offsets = []
     for seed in range(5):
         x, y, time = flaring(seed, gti, flare=flare)
         found = stretch_of(x, y, time, gti)
@@ -49,6 +53,19 @@ def test_a_flare_is_found_in_its_interval(gti, flare):
         assert common > 0.5 * min(flare[1] - flare[0], found.stop - found.start)
         assert found.stop - found.start < 3.0 * (flare[1] - flare[0]) + 2 / 64
         assert found.weights[-25:].mean() > 1.5
+        offsets.append(np.hypot(found.position[0] - 100.0, found.position[1] - 60.0))
+    # The core of the PSF is 44 pixels wide.
+    assert np.median(offsets) < 22.0
+
+
+@pytest.mark.parametrize("trial", [6, 30])
+def test_a_late_flare_that_stands_out_in_no_map_of_the_field_is_detected(trial):
+    """The flares have 21 and 16 photons, the background has 675."""
+    case = Case("late flare", Background(675), (Source(25, times=Flare()),))
+    drawn = draw(case, np.random.default_rng((7, 1545913303, trial)))
+    found = located(case, drawn)
+    assert found.detected
+    assert np.hypot(found.x - drawn.places[0][0], found.y - drawn.places[0][1]) < 22.0
 
 
 @given(seed=st.integers(0, 1000), photons=st.integers(1, 60), gaps=st.booleans())

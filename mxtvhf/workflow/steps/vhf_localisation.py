@@ -242,6 +242,8 @@ class _Evidence:
     shares: npt.NDArray[np.float64]
     """Prior probability of each source template."""
     background: BackgroundDensities
+    candidates: tuple[tuple[float, float], ...]
+    """Pixel coordinates of a possible flare; empty where arrival times are not used."""
     uses: tuple[str, ...]
     not_used: tuple[str, ...]
     """See ``Localisation``."""
@@ -281,6 +283,7 @@ class _Evidence:
             joint_weights(energy, time),
             expected_shares(decays=True, stretch=stretch.share),
             BackgroundDensities(spectra, courses, groups, background_vignetting(calibration), known_parts),
+            (stretch.position,) if "time" in uses else (),
             tuple(uses),
             tuple(not_used),
         )
@@ -319,6 +322,7 @@ def _locate(
         background=evidence.background,
         known=[(x, y) for _, x, y in bright_sources_of(pointing)],
         circle=eclairs,
+        candidates=evidence.candidates,
         find_hot_pixels=False,
     )
 
