@@ -147,7 +147,7 @@ def test_the_final_report_updates_the_question(settings, put):
     assert "Updated by the final report: verdict inconsistent (was " in render_burst(page, base="")
     assert page.decision.objection(page.decision.report_sha256) is None
     said = page.decision.objection(read)
-    assert said.startswith("A newer result exists, the final report: verdict inconsistent (was ")
+    assert said.startswith("A newer result is available, the final report: verdict inconsistent (was ")
     assert said.endswith("Read it, then decide.")
     assert page.decision.objection(None) == said
 

@@ -91,10 +91,11 @@ def test_the_final_report_keeps_a_form_that_was_filled_in_with_the_preliminary_o
     expect(page.locator("#verdict-title")).not_to_contain_text("inconsistent")
     expect(page.locator("#banners")).to_contain_text("PRELIMINARY")
     expect(page.get_by_label("Position", exact=True)).to_have_value("eclairs-wakeup")
-    desk.status, desk.body = 409, {"detail": "A newer result exists, the final report. Read it, then decide."}
+    refusal = "A newer result is available, the final report. Read it, then decide."
+    desk.status, desk.body = 409, {"detail": refusal}
     page.get_by_role("button", name="Approve").click()
     page.locator("#confirm-yes").click()
-    expect(page.locator("#confirm-text")).to_contain_text("A newer result exists, the final report.")
+    expect(page.locator("#confirm-text")).to_contain_text("A newer result is available, the final report.")
     expect(page.locator("#confirm-yes")).to_be_hidden()
     assert desk.answers.pop()[1]["params_input"]["report"] == read
     page.get_by_role("button", name="Go back").click()

@@ -36,14 +36,14 @@ def test_while_gp_is_running_the_time_counts_from_the_request(line):
 
 def test_a_run_reports_before_its_final_report_that_gp_is_not_asked(line):
     told = line("preliminary", known=NOT_ASKED)
-    assert (told.word, told.remark) == ("not asked", "no observation known")
+    assert (told.word, told.remark) == ("not asked", "observation unknown")
 
 
 @pytest.mark.parametrize(
     ("progress", "remark"),
     [
-        (GpProgress.NO_DETECTION, "GP found no source"),
-        (GpProgress.NOT_ASKED, "no observation known"),
+        (GpProgress.NO_DETECTION, "GP detected no source"),
+        (GpProgress.NOT_ASKED, "observation unknown"),
         (GpProgress.NOT_REACHED, "see the details of the run"),
         (GpProgress.TIMED_OUT, "no answer in time"),
     ],

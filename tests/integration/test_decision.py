@@ -342,7 +342,7 @@ def test_a_final_report_updates_the_open_question(run, settings, ada, bob, slow_
     run.wait(run_id)
     status, detail = ada.answer_on_the_desk(run_id, "Approve", read)
     assert status == 409
-    assert detail.startswith("A newer result exists, the final report")
+    assert detail.startswith("A newer result is available, the final report")
     # Airflow itself takes any answer; what is not about the newest report announces nothing.
     assert ada.answer(run_id, "Approve", report=read) == 200
     asked_again(run, ada, run_id)

@@ -115,7 +115,7 @@ def test_an_older_result_does_not_supersede_a_newer_one(announce, releases, webh
         announce(report(1))
     folder = releases / BURST / f"{BURST}__1"
     assert Decision.model_validate_json((folder / "decision.json").read_bytes()).choice == "approve"
-    assert "which is newer" in (folder / "refused.txt").read_text()
+    assert "the newer result" in (folder / "refused.txt").read_text()
     assert not (folder / "release.json").exists()
     assert len(webhook.got) == 1
 
