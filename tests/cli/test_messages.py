@@ -94,7 +94,7 @@ def test_log_queue_follows_until_ctrl_c(tmp_path, nats_server):
     [
         ("", (), 2, "no NATS server is configured"),
         ("down", (), 1, "no connection to NATS"),
-        ("http://localhost", (), 2, "no NATS URL"),
+        ("http://localhost", (), 2, "invalid NATS URL"),
         ("nats://localhost", ("--burst", "*"), 2, "invalid burst id"),
         ("nats://localhost", ("--since", "yesterday"), 2, "--since"),
     ],

@@ -131,7 +131,7 @@ def test_a_draft_opens_at_the_full_width_and_is_copied_whole(opened):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_text("Draft: circular.txt").click()
     text = page.locator("pre").filter(has_text="TITLE: GCN Circular")
-    assert text.bounding_box()["width"] > 900
+    assert text.bounding_box()["width"] > 750
     assert text.evaluate(
         "(one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
     )

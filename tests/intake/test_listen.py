@@ -68,9 +68,9 @@ def test_a_name_that_is_not_utf_8_and_a_signal_of_a_lease_do_not_end_the_listene
 
 
 WRONG = {
-    "NATS URL": ({"nats_url": "no-url"}, {"NATS", "messages out"}, "no NATS URL"),
+    "NATS URL": ({"nats_url": "no-url"}, {"NATS", "messages out"}, "invalid NATS URL"),
     "NATS host": ({"nats_url": "nats://no-such-host.invalid:4222"}, {"NATS", "messages out"}, "NATS"),
-    "port": ({"nats_url": "nats://127.0.0.1:99999"}, {"NATS", "messages out"}, "no NATS URL"),
+    "port": ({"nats_url": "nats://127.0.0.1:99999"}, {"NATS", "messages out"}, "invalid NATS URL"),
     "NATS credentials": (
         {"nats_url": "nats://127.0.0.1:1", "nats_credentials": "{state}/none"},
         {"NATS", "messages out"},

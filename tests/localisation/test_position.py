@@ -328,9 +328,9 @@ def test_half_the_exposure_does_not_bias_the_position():
         ([-1], [0], "x: address -1"),
         ([float("nan")], [0], "x: address nan"),
         ([float("inf")], [0], "x: address inf"),
-        (["a"], [0], "must be numbers"),
+        (["a"], [0], "expected integers"),
         ([[1]], [[2]], "flat list"),
-        ([True], [False], "must be numbers"),
+        ([True], [False], "expected integers"),
     ],
 )
 def test_bad_photon_lists_are_refused(x, y, words):
@@ -357,8 +357,8 @@ def test_bad_bad_pixels_are_refused(bad, words):
     ("exposure", "words"),
     [
         (np.ones((10, 10)), "exposure: shape"),
-        (np.full((256, 256), 1.5), "exposure: 1.5 is not a part"),
-        (np.full((256, 256), np.nan), "exposure: nan is not a part"),
+        (np.full((256, 256), 1.5), "exposure: 1.5 is invalid; expected a fraction"),
+        (np.full((256, 256), np.nan), "exposure: nan is invalid; expected a fraction"),
         (np.zeros((256, 256)), "all pixels of the detector are bad"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_web_page_is_not_a_delivery(server, scheme):
     url = channel_of(server).url.replace("json:", f"{scheme}:")
     state, reason = sent(Channel(f"ada/{scheme}", ("ada",), url, 1))
     assert state == "failed"
-    assert reason.startswith("HTTP 200 with a page (text/html)")
+    assert reason.startswith("HTTP 200 with a web page (text/html)")
 
 
 def test_an_endless_answer_is_not_a_delivery(server):

@@ -456,7 +456,7 @@ def test_photons_left_in_the_stream_bytes_are_not_shared():
         ({"pha": np.array([0, 4096], np.int32)}, "pha 4096 is out of range; expected 0 to 4095"),
         ({"time": np.array([START + 1, START])}, "times are not in ascending order"),
         ({"time": np.array([START, START + 0.05])}, "expected starts of detector frames"),
-        ({"time": np.array([-5.0, -4.0])}, "before the epoch"),
+        ({"time": np.array([-5.0, -4.0])}, "expected seconds from the mission.s epoch"),
     ],
 )
 def test_photons_that_no_packet_can_carry_are_refused(change, cause):
