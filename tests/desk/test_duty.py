@@ -66,7 +66,7 @@ def test_the_holder_of_a_burst_is_shown_and_a_burst_advocate_may_take_over(insta
     assert "data-acknowledge" not in page(settings, box(installation), EVE)
     ledger.acknowledge(BURST, "bob", instead_of=None, now=after(1))
     html = page(settings, box(installation))
-    assert "<strong>Bob</strong> has it since" in html
+    assert "by <strong>Bob</strong> at" in html
     assert 'data-holder="bob">Take over' in html
     assert "data-acknowledge" not in page(settings, box(installation), Viewer(name="bob", may_decide=True))
 

@@ -78,7 +78,7 @@ def test_the_acknowledgement_is_sent_and_shown_with_the_name(page, desk, ledger,
     assert desk.answers == [(f"/air/mxtvhf/desk/{BURST}/acknowledge", body)]
     ledger.acknowledge(BURST, "ada", instead_of=None, now=NOW)
     shows()
-    expect(page.locator("#duty")).to_contain_text("Ada Lovelace has it since")
+    expect(page.locator("#duty")).to_contain_text("by Ada Lovelace at")
     expect(page.get_by_role("button", name="I have it")).to_have_count(0)
 
 

@@ -66,7 +66,7 @@ def test_the_next_person_decides_and_retracts(lay, arrivals, settings, mail, pag
 
     eve.goto(link)
     eve.get_by_role("button", name="I have it").click()
-    expect(eve.locator("#duty")).to_contain_text("Eve has it since")
+    expect(eve.locator("#duty")).to_contain_text("by Eve at")
     assert eve.evaluate("document.documentElement.scrollWidth") <= 390
 
     eve.goto(link.split("?")[0])
