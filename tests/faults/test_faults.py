@@ -119,9 +119,9 @@ def test_a_full_disk_for_products(trial, settings):
     [
         (["running"] * 20 * ALERTS + ["completed"], "slow GP"),
         (["html"], "GP that answers HTML"),
-        (["truncated"], "GP that cuts its JSON short"),
-        # For ever it would be waited for until the run's gp_timeout_s, half an hour.
-        (["hang up"] * 5 * ALERTS + ["completed"], "GP that hangs up for a while"),
+        (["truncated"], "GP that truncates its JSON"),
+        # The number is limited: a run would otherwise wait until its gp_timeout_s, half an hour.
+        (["hang up"] * 5 * ALERTS + ["completed"], "GP that closes connections for a while"),
     ],
 )
 def test_a_bad_gp(trial, stack, states, name):
