@@ -28,7 +28,7 @@ def notice_body(alert: Alert, *, do: str, link: str | None) -> str:
     return _body(
         what=f"{alert.notice_type} notice of {second_text(alert.event_time)} UTC",
         where=where_text(alert.position) if alert.position else "no position",
-        sure=f"{alert.instrument}{snr}",
+        evidence=f"{alert.instrument}{snr}",
         do=do,
         link=link,
     )
@@ -40,7 +40,7 @@ def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
     return _body(
         what=f"{what} ({report.status} report of update {report.sequence})",
         where=where_text(best) if best else f"no position: {report.best_reason}",
-        sure=_sure(report),
+        evidence=_evidence(report),
         do=do,
         link=link,
     )
@@ -48,10 +48,10 @@ def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
 
 def plain_body(*, what: str, do: str, link: str | None) -> str:
     """Return the text about an event without a position."""
-    return _body(what=what, where=None, sure=None, do=do, link=link)
+    return _body(what=what, where=None, evidence=None, do=do, link=link)
 
 
-def _sure(report: Report) -> str:
+def _evidence(report: Report) -> str:
     found = report.localisation
     if found is None:
         significance = "no localisation of the photons"
@@ -62,6 +62,6 @@ def _sure(report: Report) -> str:
     return f"{significance}; {report.verdict}"
 
 
-def _body(*, what: str, where: str | None, sure: str | None, do: str, link: str | None) -> str:
-    lines = {"What": what, "Where": where, "How sure": sure, "What to do": do, "Page": link}
+def _body(*, what: str, where: str | None, evidence: str | None, do: str, link: str | None) -> str:
+    lines = {"What": what, "Where": where, "Evidence": evidence, "What to do": do, "Page": link}
     return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)

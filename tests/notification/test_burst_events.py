@@ -75,7 +75,7 @@ def test_the_text_has_event_position_significance_action_and_link(installation, 
     assert lines["What"] == "First position (final report of update 1)"
     assert lines["Where"].startswith("RA 14:10:00.0 Dec -12:43:48 (212.5000 -12.7300 deg), R90 48")
     assert f"l {place.l.deg:.2f}, b {place.b.deg:+.2f} deg, from MXT (VHF photons)" in lines["Where"]
-    assert lines["How sure"].startswith("TS 80 (9 sigma), 30 source photons; ")
+    assert lines["Evidence"].startswith("TS 80 (9 sigma), 30 source photons; ")
     assert "I have it" in lines["What to do"]
     assert lines["Page"] == f"https://x/desk/{BURST}?run={BURST}__1"
 
