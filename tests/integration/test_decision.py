@@ -192,7 +192,8 @@ def test_the_question_shows_the_result_and_the_drafts(run, analysed, ada, web, s
         *(one.label for one in report.positions if one.origin != "MXT GP"),  # the reference GP's
     ]
     assert f"{stack.url}/mxtvhf/desk/{BURST}?run={analysed}" in question["body"]
-    for below in ("preliminary/", ""):
+    # On a busy machine the question may be put after the final report, and then has no preliminary drafts.
+    for below in {REPORT_FOLDERS[report.status], ""}:
         drafts = {path.name for path in (run.folder(analysed) / below / "drafts").iterdir()}
         assert drafts == {"voevent.xml", "gcn_notice.json", "circular.txt", "message.txt"}
     below = REPORT_FOLDERS[report.status]

@@ -187,7 +187,9 @@ def test_comments_are_of_who_may_decide_and_shown_as_typed(ask, users, received,
 
 def test_an_unreadable_input_is_dismissed_by_who_may_decide(ask, settings):
     archive = Archive(settings.archive)
-    sha256 = archive.quarantine(CANARY.encode(), name="inbox <b>.xml", reason="not well-formed XML").stem
+    sha256 = archive.quarantine(
+        b"<a>not well-formed", name="inbox <b>.xml", reason="not well-formed XML"
+    ).stem
     address = f"/mxtvhf/desk/unreadable/{sha256}"
     assert "inbox &lt;b&gt;.xml" in ask("GET", "/mxtvhf/desk/unreadable", role="viewer").text
     assert ask("POST", address, role="viewer", json={}).status_code == 403
