@@ -217,9 +217,9 @@ def test_a_t0_after_the_start_leaves_out_the_decay():
 @pytest.mark.parametrize(
     ("gti", "message"),
     [
-        (np.empty((0, 2)), "empty; expected"),
-        ([[START, START]], "empty; expected"),
-        ([[START, float("nan")]], "empty; expected"),
+        (np.empty((0, 2)), "empty or not finite; expected"),
+        ([[START, START]], "empty or not finite; expected"),
+        ([[START, float("nan")]], "empty or not finite; expected"),
         ([[START + 50.0, START + 60.0], [START, START + 10.0]], "reversed or overlapping"),
     ],
 )

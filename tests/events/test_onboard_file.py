@@ -80,7 +80,7 @@ def test_names_and_units_are_those_of_svom(product):
             lambda parts: setattr(parts[2].columns["RA"], "unit", "rad"),
             "column RA is in 'rad', expected 'deg'",
         ),
-        (lambda parts: parts[3].data["TIME"].fill(MET + 30.0), "no row in the table before"),
+        (lambda parts: parts[3].data["TIME"].fill(MET + 30.0), "missing in the previous table"),
     ],
 )
 def test_an_invalid_product_is_refused(product, change, cause):

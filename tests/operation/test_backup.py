@@ -199,7 +199,7 @@ def test_a_database_with_other_tables_is_not_changed(source, database, tmp_path)
     write_backup(old, uri, tmp_path / "backup")
     other = database("new")
     execute(other, TABLES + "ALTER TABLE task ADD COLUMN more int")
-    with pytest.raises(Failure, match="other tables than the backup: task"):
+    with pytest.raises(Failure, match="differ from those of the backup: task"):
         restore_backup(
             Settings(state=tmp_path / "new"),
             other,
@@ -240,10 +240,11 @@ def cut_in_a_header(raw):
     ("damage", "message"),
     [
         (lambda raw: b"no backup at all" * 40, "not a backup or a"),
-        (lambda raw: raw[: len(raw) // 2], "damaged backup"),
+        # The half may end inside a file or between two, as its compressed size has it.
+        (lambda raw: raw[: len(raw) // 2], "damaged (one|backup): "),
         (cut_in_a_file, "not a backup or a"),
         (cut_in_a_header, "not a backup or a"),
-        (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "damaged backup"),
+        (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "not a backup or a damaged one"),
         (damaged_content, r"damaged backup: state/archive/sb26030704/alerts/.*does not match its SHA-256"),
         (lambda raw: gzip.compress(bytes(10240)), "not a backup or a"),
     ],

@@ -293,4 +293,4 @@ def test_killed_while_the_webhook_is_called(release_killed, webhook, tmp_path):
     path = tmp_path / "releases" / BURST / f"{BURST}__1" / "release.json"
     delivery = Release.model_validate_json(path.read_bytes()).deliveries[1]
     assert (delivery.state, len(webhook.got)) == ("unknown", 1)
-    assert "killed while it sent this" in delivery.reason
+    assert "interrupted while sending" in delivery.reason
