@@ -241,7 +241,7 @@ def cut_in_a_header(raw):
     [
         (lambda raw: b"no backup at all" * 40, "not a backup or a"),
         # The half may end inside a file or between two, as its compressed size has it.
-        (lambda raw: raw[: len(raw) // 2], "damaged (one|backup): "),
+        (lambda raw: raw[: len(raw) // 2], "not a backup or a (truncated|damaged) one: "),
         (cut_in_a_file, "not a backup or a"),
         (cut_in_a_header, "not a backup or a"),
         (lambda raw: raw[:200] + b"\0\0\0\0" + raw[204:], "not a backup or a damaged one"),
