@@ -101,7 +101,7 @@ def _position(position: Position | None) -> str:
         return "-"
     radius = "?" if position.r90_arcsec is None else radius_text(position.r90_arcsec)
     ra, dec = position.degrees_text
-    return f"{ra:>9} {dec:>9} {radius:>5} {position.origin}"
+    return f"{ra:>9} {dec:>9} {radius:>5} {position.instrument}"
 
 
 def _marks(entry: RunEntry) -> str:
