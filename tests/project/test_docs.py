@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import mxtvhf
 from mxtvhf_airflow.web.manual import HEADERS
 from support.project import PROJECT
 
@@ -37,6 +38,11 @@ def test_the_site_builds_without_a_warning(site):
         "reference/api",
     ):
         assert (site / f"{page}.html").is_file()
+
+
+def test_the_api_page_has_every_public_name():
+    page = (PROJECT / "docs" / "reference" / "api.md").read_text()
+    assert set(re.findall(r"auto(?:function|class):: (\w+)", page)) == set(mxtvhf.__all__)
 
 
 @pytest.mark.slow
