@@ -51,7 +51,7 @@ def observation_fields(observation: Observation | None) -> dict[str, str]:
 
 
 class RunConf(Model):
-    """``dag_run.conf`` of ``mxt_vhf``: the input of a run, whoever starts it."""
+    """``dag_run.conf`` of ``mxt_vhf``: the input of a run, from any caller."""
 
     burst_id: BurstId = Field(description="SVOM burst id, sbYYMMDDnn", examples=["sb26030704"])
     alert: str = Field(
