@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import changed_at, safe_name
+from mxtvhf.models.files import changed_at, file_inside, safe_name
 from mxtvhf.models.kept import KeptModel, log_once, read_kept
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -59,11 +59,8 @@ def product_file(products: Path, run_id: str, name: str) -> Path | None:
 
     Only files inside the run's own folder are found, whatever the name contains.
     """
-    for folder in products.glob(f"sb*/{safe_name(run_id)}"):
-        path = (folder / name).resolve()
-        if path.is_file() and path.is_relative_to(folder.resolve()):
-            return path
-    return None
+    folders = products.glob(f"sb*/{safe_name(run_id)}")
+    return next(filter(None, (file_inside(folder, name) for folder in folders)), None)
 
 
 def report_summary(products: Path, run_id: str) -> ReportSummary | None:

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from mxtvhf.models.files import file_inside
 from mxtvhf.reporting.report.model import Report
 
 
@@ -33,7 +34,6 @@ def zipped(folder: Path, report: Report) -> bytes:
     packed = BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as file:
         for name in dict.fromkeys(names):
-            path = (folder / name).resolve()
-            if path.is_file() and path.is_relative_to(folder.resolve()):
+            if path := file_inside(folder, name):
                 file.write(path, f"{folder.name}/{name}")
     return packed.getvalue()

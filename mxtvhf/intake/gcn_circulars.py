@@ -15,13 +15,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.submission import event_of, name_event
 
 log = logging.getLogger(__name__)
 
 TOPIC = "gcn.circulars"
-BURST_ID = re.compile(r"(?<![A-Za-z0-9])sb[0-9]{8}(?![A-Za-z0-9])")
+BURST_ID = re.compile(rf"(?<![A-Za-z0-9]){BURST_ID_PATTERN.strip('^$')}(?![A-Za-z0-9])")
 
 
 class Circular(BaseModel):

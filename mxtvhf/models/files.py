@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -83,3 +84,20 @@ def changed_at(path: Path) -> float | None:
         return path.stat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def file_inside(folder: Path, name: str) -> Path | None:
+    """Return a file of a folder or of its subfolders; None if there is none of this name.
+
+    No name leads outside the folder: neither ``..``, an absolute path nor a link.
+    """
+    if "\0" in name:
+        return None
+    try:
+        path = (folder / name).resolve()
+        is_ours = path.is_file() and path.is_relative_to(folder.resolve())
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
+    return path if is_ours else None

@@ -7,6 +7,8 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse
 
+from mxtvhf.models.files import file_inside
+
 PROJECT = Path(__file__).parents[3]
 SITE = PROJECT / "build" / "docs"
 THEME_SCRIPT = "sha256-ySvT2PEZeueHGC1y2crNuNTfphBynFPP7i+U21fEgX0="
@@ -32,17 +34,12 @@ def start(request: Request) -> RedirectResponse:
 
 @router.get("/manual/{page:path}", response_class=FileResponse)
 def file(page: str) -> FileResponse:
-    """Return a page of the documentation, or a file that a page loads.
-
-    Only a path that a listing of the folder has is served, so no request leads outside it.
-    """
-    files = {path.relative_to(SITE).as_posix(): path for path in SITE.rglob("*") if path.is_file()}
-    if not files:
+    """Return a page of the documentation, or a file that a page loads."""
+    if path := file_inside(SITE, page or "index.html"):
+        return FileResponse(path, headers=HEADERS)
+    if not (SITE / "index.html").is_file():
         raise HTTPException(
             404,
             f"documentation not built: run `make docs` in {PROJECT}, then reload this page",
         )
-    path = files.get(page or "index.html")
-    if path is None:
-        raise HTTPException(404, f"documentation page {page!r} not found: start at the first page, manual/")
-    return FileResponse(path, headers=HEADERS)
+    raise HTTPException(404, f"documentation page {page!r} not found: start at the first page, manual/")
