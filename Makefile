@@ -52,7 +52,6 @@ test:  ## install test packages and run all tests; AIRFLOW=3.3.1 runs the Airflo
 	@tools/install.sh tests
 	@tools/test-schemas.sh
 	@tools/test-oidc.sh
-	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
 endif
 
