@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.exceptions import HTTPException
 
 from mxtvhf.models.text import one_line
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.addresses import PREFIX
 
 log = logging.getLogger(__name__)
 
