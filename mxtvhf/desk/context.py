@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from mxtvhf.catalogues.model import SourceClass
-from mxtvhf.followup.known_sources import KnownSources
-from mxtvhf.followup.line_of_sight import LineOfSight
+from mxtvhf.followup.model import KnownSources, LineOfSight
 from mxtvhf.models.angles import angle_text
 from mxtvhf.models.base import Model
 from mxtvhf.models.galactic import galactic_text

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 from mxtvhf.desk.charts import Axis, Chart, Points, Series
 from mxtvhf.errors import InvalidInput
+from mxtvhf.followup.model import TelescopeVisibility, Visibility
 from mxtvhf.followup.observatories import observatories
-from mxtvhf.followup.visibility import TelescopeVisibility, Visibility, airmass, recent_visibility
+from mxtvhf.followup.visibility import airmass, recent_visibility
 from mxtvhf.models.position import Position
 
 CALCULATED_EVERY = timedelta(minutes=5)
 """The visibility is calculated for the last multiple of this time, so that refreshes of the page reuse it."""
 MOST_CURVES = 6
 """Largest number of telescopes in the chart."""
+ALTITUDES = range(0, 91, 15)
+"""Ticks of the chart, degrees."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,8 @@ def follow_up(position: Position, now: datetime, file: Path | None) -> FollowUp:
     file
         TOML file of telescopes; None for those of the package.
     """
-    start = datetime.fromtimestamp(
-        now.timestamp() // CALCULATED_EVERY.total_seconds() * CALCULATED_EVERY.total_seconds(), UTC
-    )
+    period = CALCULATED_EVERY.total_seconds()
+    start = datetime.fromtimestamp(now.timestamp() // period * period, UTC)
     try:
         found = recent_visibility(position.ra_deg, position.dec_deg, start, observatories(file))
     except InvalidInput as error:
@@ -97,22 +100,22 @@ def altitude_chart(visibility: Visibility, shown: Sequence[TelescopeVisibility])
         Telescopes; only the first one at each site is drawn, and not more than `MOST_CURVES`.
     """
     sites = {one.site: one for one in reversed(shown)}
-    first = [one for one in shown if sites[one.site] is one][:MOST_CURVES]
+    drawn = [one for one in shown if sites[one.site] is one][:MOST_CURVES]
     hours = (visibility.end - visibility.start).total_seconds() / 3600.0
     step = visibility.step_minutes / 60.0
     return Chart(
         title="Altitude while the Sun is below its limit",
         description=(
-            f"Altitude of the position in the {hours:.0f} hours from {visibility.start:%Y-%m-%d %H:%M} UTC at "
-            f"{', '.join(one.site for one in first)}. The table lists the windows."
+            f"Altitude in the {hours:.0f} hours from {visibility.start:%Y-%m-%d %H:%M} UTC at "
+            f"{', '.join(one.site for one in drawn)}. The table lists the windows."
         ),
         across=Axis("Time (UTC)", 0.0, hours, names=tuple(_clock_ticks(visibility.start, hours))),
         upward=Axis(
-            "Altitude (deg)", 0.0, 90.0, names=tuple((float(one), f"{one}") for one in range(0, 91, 15))
+            "Altitude (deg)", 0.0, 90.0, names=tuple((15.0 * one, f"{15 * one}") for one in range(7))
         ),
         series=tuple(
             Series(f"{one.site}", f"v-{number}", lines=list(_dark_parts(one, step)))
-            for number, one in enumerate(first)
+            for number, one in enumerate(drawn)
         ),
     )
 
@@ -120,7 +123,7 @@ def altitude_chart(visibility: Visibility, shown: Sequence[TelescopeVisibility])
 def _clock_ticks(start: datetime, hours: float) -> Iterator[tuple[float, str]]:
     """Yield a tick every three hours of UTC."""
     begun = start.hour + start.minute / 60.0 + start.second / 3600.0
-    for clock in range(-(-int(begun * 3600) // 10_800) * 3, int(begun + hours) + 1, 3):
+    for clock in range(ceil(begun / 3.0) * 3, ceil(begun + hours), 3):
         yield clock - begun, f"{clock % 24:02d}:00"
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from mxtvhf.analysis.galactic_map import map_value
-from mxtvhf.models.base import Model, NonNegative
+from mxtvhf.followup.model import Extinction
 from mxtvhf.models.quantities import Positive
 from mxtvhf.models.toml import SourcedConstants, read_toml
 
@@ -20,17 +20,6 @@ class _Coefficients(SourcedConstants):
     """Ratio of the recalibrated E(B-V) to that of the map."""
     v_per_sfd_reddening: Positive
     """Ratio of A_V to the E(B-V) of the map."""
-
-
-class Extinction(Model):
-    """Galactic extinction towards a position."""
-
-    e_b_v_mag: NonNegative
-    """Reddening E(B-V), recalibrated, mag."""
-    a_v_mag: NonNegative
-    """Extinction in Landolt V, mag."""
-    source: str
-    """Map, recalibration, cell size and package."""
 
 
 def galactic_extinction(ra_deg: float, dec_deg: float) -> Extinction:

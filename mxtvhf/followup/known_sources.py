@@ -11,8 +11,8 @@ from pydantic import Field
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource, SourceClass
 from mxtvhf.catalogues.store import CatalogueStore
+from mxtvhf.followup.model import KnownSources, NearSource
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import SourcedConstants, read_toml
 
@@ -20,33 +20,6 @@ FIELD_ARCSEC = 600.0
 """Smallest radius of the field, arcsec; half the field of view of a typical follow-up camera."""
 MOST_SOURCES = 2000
 """Largest number of sources per catalogue; the nearest are used."""
-
-
-class NearSource(Model):
-    """Catalogue source nearest to a position."""
-
-    name: str
-    catalogue: str
-    classification: str | None
-    separation_arcsec: NonNegative
-
-
-class KnownSources(Model):
-    """Known sources of one class around a position."""
-
-    source_class: SourceClass | None
-    """None: sources of mixed catalogues whose classification belongs to none of the classes."""
-    radius_arcsec: NonNegative
-    """Radius of the field, arcsec."""
-    checked: bool
-    """False if no catalogue of this class was searched; this does not mean that there is no source."""
-    reason: str | None = None
-    """Reason why the class, or one of its catalogues, was not checked."""
-    count: int = 0
-    """Number of sources whose error circle overlaps the field."""
-    is_lower_limit: bool = False
-    """True if there are more sources than were counted."""
-    nearest: NearSource | None = None
 
 
 class _Words(SourcedConstants):

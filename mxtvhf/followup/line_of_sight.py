@@ -4,51 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime
-
 from mxtvhf.analysis.galactic_column import galactic_column
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.errors import InvalidInput
-from mxtvhf.followup.extinction import Extinction, galactic_extinction
-from mxtvhf.followup.known_sources import FIELD_ARCSEC, KnownSources, known_sources
+from mxtvhf.followup.extinction import galactic_extinction
+from mxtvhf.followup.known_sources import FIELD_ARCSEC, known_sources
+from mxtvhf.followup.model import LineOfSight
 from mxtvhf.followup.sun_and_moon import ecliptic_latitude_deg, illuminated_fraction, sun_and_moon_deg
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.galactic import galactic_deg
-from mxtvhf.models.position import Declination, RightAscension
 
 MOST_ARCSEC = 3_600.0
 """Largest radius in which known sources are searched, arcsec."""
-
-
-class LineOfSight(Model):
-    """What lies in the direction of a position."""
-
-    ra_deg: RightAscension
-    dec_deg: Declination
-    time: AwareDatetime
-    """Time of the distances of Sun and Moon, UTC."""
-    galactic_longitude_deg: float
-    galactic_latitude_deg: float
-    ecliptic_latitude_deg: float
-    """For the ecliptic of J2000."""
-    sun_deg: float | None
-    """Angular distance of the Sun, degrees; None outside the years of the ephemerides."""
-    moon_deg: float | None
-    """Angular distance of the Moon from the centre of the Earth, degrees; up to 1 degree different at a
-    telescope."""
-    moon_illuminated: float | None
-    """Illuminated fraction of the Moon's disk, 0 to 1."""
-    extinction: Extinction | None
-    """Galactic extinction; None if the map is not available."""
-    nh_cm2: NonNegative | None
-    """Galactic column of atomic hydrogen, 1/cm2; None if the map is not available."""
-    nh_source: str | None
-    """Survey, cell size of its map, and package."""
-    sources: tuple[KnownSources, ...]
-    """Known sources by class; empty if no catalogues were given."""
-    not_checked: tuple[str, ...] = ()
-    """Reason for each missing quantity."""
 
 
 def line_of_sight(

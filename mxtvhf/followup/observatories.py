@@ -8,22 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mxtvhf.models.quantities import RISING, Text
-from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
-
-AltitudeDeg = Annotated[float, Field(ge=0.0, le=90.0)]
-AltitudeRange = Annotated[tuple[AltitudeDeg, AltitudeDeg], RISING]
-"""Lowest and highest altitude that a telescope reaches, degrees."""
-
-
-class Limits(SourcedConstants):
-    """Limits of all telescopes that have none of their own."""
-
-    sun_altitude_deg: Annotated[float, Field(ge=-90.0, le=0.0)]
-    """Highest altitude of the Sun, degrees."""
-    altitude_deg: AltitudeRange
-    moon_deg: Annotated[float, Field(ge=0.0, le=180.0)]
-    """Smallest distance of the Moon while it is above the horizon, degrees."""
+from mxtvhf.followup.model import AltitudeRange, Limits
+from mxtvhf.models.quantities import Text
+from mxtvhf.models.toml import Constants, read_toml
 
 
 class Telescope(Constants):

@@ -14,14 +14,12 @@ from functools import lru_cache
 
 import erfa
 import numpy as np
-from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.followup.observatories import Limits, Observatories, Telescope, observatories
+from mxtvhf.followup.model import Limits, TelescopeVisibility, Visibility, Window
+from mxtvhf.followup.observatories import Observatories, Telescope, observatories
 from mxtvhf.followup.sun_and_moon import TT_MINUS_UTC_DAYS, julian_date, sun_and_moon_m
 from mxtvhf.models.arrays import Floats
-from mxtvhf.models.base import Model, NonNegative
-from mxtvhf.models.position import Declination, RightAscension
 
 STEP_MINUTES = 5
 """Step of the calculation; the ends of windows are interpolated to a few seconds."""
@@ -29,54 +27,6 @@ HOURS = 24.0
 LONGEST_HOURS = 168.0
 WGS84 = 1
 """Code of the reference ellipsoid in ERFA."""
-
-
-class Window(Model):
-    """Time in which a telescope can observe a position."""
-
-    start: AwareDatetime
-    """UTC."""
-    end: AwareDatetime
-    """UTC."""
-    best_airmass: NonNegative
-    best_time: AwareDatetime
-    """Time of the best airmass, UTC."""
-    moon_deg: NonNegative
-    """Smallest distance of the Moon as seen from the telescope, degrees."""
-
-
-class TelescopeVisibility(Model):
-    """Visibility of a position from a telescope."""
-
-    telescope: str
-    site: str
-    filters: str
-    of_mission: bool
-    """True for the ground telescopes of SVOM."""
-    is_visible_now: bool
-    """True if the telescope can observe at the start of the calculation."""
-    windows: tuple[Window, ...]
-    reason: str | None = None
-    """Reason why there is no window."""
-    altitudes_deg: tuple[float, ...]
-    """Geometric altitude of the position at each step from the start, degrees."""
-    is_dark: tuple[bool, ...]
-    """At each step: True if the Sun is below the limit."""
-
-
-class Visibility(Model):
-    """Visibility of a position from all telescopes of a list."""
-
-    ra_deg: RightAscension
-    dec_deg: Declination
-    start: AwareDatetime
-    """Start of the calculation, UTC."""
-    end: AwareDatetime
-    """End of the calculation, UTC."""
-    step_minutes: float
-    limits: Limits
-    telescopes: tuple[TelescopeVisibility, ...]
-    """Those of the mission first, then by the start of the first window; those without a window last."""
 
 
 class _Sky:

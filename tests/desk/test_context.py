@@ -10,8 +10,8 @@ from astropy.coordinates import SkyCoord
 from mxtvhf.catalogues.model import SourceClass
 from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.desk.context import context_links, context_rows
-from mxtvhf.followup.known_sources import KnownSources, NearSource
 from mxtvhf.followup.line_of_sight import line_of_sight
+from mxtvhf.followup.model import KnownSources, NearSource
 from mxtvhf.followup.sun_and_moon import sun_and_moon_deg
 from mxtvhf.models.galactic import galactic_deg, galactic_text
 from support.desk import position

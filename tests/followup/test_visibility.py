@@ -10,7 +10,8 @@ from astropy.time import Time
 from astropy.utils import iers
 
 from mxtvhf.errors import InvalidInput, SeveralFaults
-from mxtvhf.followup.observatories import Limits, Observatories, Telescope, observatories
+from mxtvhf.followup.model import Limits
+from mxtvhf.followup.observatories import Observatories, Telescope, observatories
 from mxtvhf.followup.sun_and_moon import julian_date
 from mxtvhf.followup.visibility import _Sky, airmass, altitude_deg, visibility
 
