@@ -78,8 +78,8 @@ def finding_chart(
         f"{burst_id}   North up, East left   {angle_text(120.0 * half)} wide", fontsize=10, color=INK
     )
     rows = [*(_entry(one, one in shown) for one in positions), _sources_entry(len(near))]
-    for number, (one, text) in enumerate(zip([*positions, None], rows, strict=True)):
-        colour = LINES[one.origin][0] if one else SOFT
+    colours = [*(LINES[one.origin][0] for one in positions), SOFT]
+    for number, (colour, text) in enumerate(zip(colours, rows, strict=True)):
         row = (below - BELOW_INCH - ROW_INCH * (number + 0.5)) / height
         figure.text(0.14, row, text, fontsize=9, color=colour, va="center", parse_math=False)
     return Plot(f"{burst_id}, finding chart", f"90 % error circles: {'; '.join(rows)}.", figure)
