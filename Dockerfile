@@ -33,6 +33,14 @@ COPY dags /opt/mxtvhf/dags
 # Compiled now, because nothing is written at run time. A checkout with a strict umask must be readable by the services.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/mxtvhf && chmod -R a+rX /opt/mxtvhf
 
+# The documentation, which the desk serves to logged-in users.
+FROM packages AS documentation
+COPY tests/requirements-check.txt tests/
+RUN pip --python /opt/venv/bin/python install --quiet -c tests/requirements-check.txt \
+    furo ipykernel myst-nb numpydoc sphinx
+COPY docs docs
+RUN /opt/venv/bin/sphinx-build -q -W --keep-going -d /tmp/doctrees docs build/docs
+
 FROM ${PYTHON}
 # All setuid bits are removed, because Docker Swarm does not support `no-new-privileges`.
 RUN apt-get update -qq \
@@ -43,6 +51,7 @@ RUN apt-get update -qq \
     && install -d -o mxtvhf -g mxtvhf /var/lib/mxtvhf /data
 COPY --from=nats /usr/local/bin/nats-server /usr/local/bin/
 COPY --from=packages /opt /opt
+COPY --from=documentation /build/build/docs /opt/mxtvhf/build/docs
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/mxtvhf
 USER mxtvhf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mxtvhf.analysis.model import measurement_text
 from mxtvhf.crosscheck.model import PositionPair, Verdict
@@ -38,8 +39,15 @@ def candidates(report: Report, best: Position) -> tuple[Candidate, ...]:
     best
         The position in the headline.
     """
-    found = [Candidate(position=best, pair=None, evidence=tuple(evidence(report, best)))]
-    for position in current_positions(report.positions).values():
+    current = current_positions(report.positions)
+    shown = list(evidence(report, best))
+    if best.origin is not Origin.MXT_VHF and (own := current.get(Origin.MXT_VHF)):
+        pair = pair_of(report, own, best)
+        # GP and VT publish no significance. Photons from there are evidence, whether or not both use the same ones.
+        if pair is not None and pair.verdict in (Verdict.CONSISTENT, Verdict.NOT_INDEPENDENT):
+            shown += [f"VHF photons there: {words}" for words in islice(_photon_evidence(report), 2)]
+    found = [Candidate(position=best, pair=None, evidence=tuple(shown))]
+    for position in current.values():
         pair = pair_of(report, position, best)
         if pair is not None and pair.verdict is Verdict.INCONSISTENT:
             found.append(Candidate(position=position, pair=pair, evidence=tuple(evidence(report, position))))

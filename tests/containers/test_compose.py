@@ -70,6 +70,7 @@ def test_alerts_from_inbox_and_nats_become_reports_by_both_workers(installation)
 def test_the_web_interface_answers(installation):
     assert "<html" in requests.get(URL, timeout=30).text.lower()
     assert "sb26112901" in installation.get("/mxtvhf/desk/sb26112901").text
+    assert "<h1>MXT-VHF" in installation.get("/mxtvhf/manual/").text
     assert requests.get(f"{URL}/mxtvhf/runs", timeout=30).status_code in (401, 403)
 
 

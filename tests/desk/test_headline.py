@@ -29,3 +29,14 @@ def test_a_field_without_a_source_has_no_photon_evidence():
     (only,) = candidates(made, made.best_position)
     assert only.evidence == ("SNR 9",)
     assert only.galactic == "l 331.01, b +45.84 deg"
+
+
+def test_a_position_without_a_significance_shows_that_of_the_photons_which_agree():
+    """The headline had no significance when GP's position was the best one."""
+    gp = position(Origin.GP, "gp-1", -12.731, 20.0)
+    made = report(record(VHF), checked(ECLAIRS, VHF, gp))
+    (only,) = candidates(made, gp)
+    assert only.evidence[0] == "VHF photons there: 9 sigma (TS 80)"
+    assert len(only.evidence) == 2
+    far = position(Origin.GP, "gp-1", -12.2, 20.0)
+    assert candidates(report(record(VHF), checked(ECLAIRS, VHF, far)), far)[0].evidence == ()

@@ -247,7 +247,7 @@ def test_the_listener_cannot_be_an_administrator(secure):
             secure.config.write_text(changed)
             with pytest.raises(
                 InvalidInput,
-                match="expected an account with fewer rights|found the role admin; expected robot",
+                match=r"expected an account with fewer rights|found the role admin; expected robot",
             ):
                 secure.read()
     finally:

@@ -36,7 +36,10 @@ def test_images_have_a_version(service):
 def test_the_images_of_the_dockerfile_have_a_version():
     text = (PROJECT / "Dockerfile").read_text()
     images = dict(re.findall(r"^ARG (\w+)=(\S+)", text, re.MULTILINE))
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {f"${{{name}}}" for name in images}
+    bases, stages = (
+        set(re.findall(pattern, text, re.MULTILINE)) for pattern in (r"^FROM (\S+)", r" AS (\w+)$")
+    )
+    assert bases - stages == {f"${{{name}}}" for name in images}
     assert all(re.fullmatch(r"[a-z]+:\d[\w.-]+", image) for image in images.values())
 
 

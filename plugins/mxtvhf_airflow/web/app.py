@@ -19,6 +19,7 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
 from mxtvhf.desk.policy import HEADERS as DESK_HEADERS
+from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.files import safe_name
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings, read_settings
@@ -42,12 +43,7 @@ read the runs of `mxt_vhf`; starting a run requires the permission to trigger th
 may_read_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 
 # The report is one self-contained page, so it may not load or run anything else.
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = page_headers(img_src="data:", style_src="'unsafe-inline'")
 
 RETRACTED = (
     '<main><div class="banner retracted" role="alert">RETRACTED after this report was written, by {ivorn}, '

@@ -10,16 +10,17 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse
 
+from mxtvhf.desk.policy import page_headers
+
 ASSETS = Path(str(files("fastapi_offline") / "static"))
 SERVED = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 # Swagger UI starts from an inline script and uses data URLs for its icons.
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self'; frame-ancestors 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = page_headers(
+    script_src="'self' 'unsafe-inline'",
+    style_src="'self' 'unsafe-inline'",
+    img_src="'self' data:",
+    connect_src="'self'",
+)
 
 router = APIRouter(include_in_schema=False)
 

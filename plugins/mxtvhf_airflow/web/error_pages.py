@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.text import one_line
 from mxtvhf_airflow.links import PREFIX
 
@@ -21,10 +22,7 @@ log = logging.getLogger(__name__)
 
 LOGIN = "/api/v2/auth/login"
 """Login of Airflow's public API, which works with every auth manager and returns to ``next``."""
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = page_headers(style_src="'self'", img_src="data:")
 
 
 def add_error_pages(app: FastAPI) -> None:

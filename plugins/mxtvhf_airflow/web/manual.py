@@ -7,21 +7,22 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse
 
+from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.files import file_inside
 
 PROJECT = Path(__file__).parents[3]
 SITE = PROJECT / "build" / "docs"
 THEME_SCRIPT = "sha256-ySvT2PEZeueHGC1y2crNuNTfphBynFPP7i+U21fEgX0="
 """Hash of the only inline script of the pages, by which the theme sets light or dark."""
-HEADERS = {
+HEADERS = page_headers(
+    script_src=f"'self' '{THEME_SCRIPT}'",
     # Sphinx writes some widths and colours of tables and code into the pages as styles.
-    "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'self' '{THEME_SCRIPT}'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
-        "form-action 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-}
+    style_src="'self' 'unsafe-inline'",
+    img_src="'self' data:",
+    font_src="'self'",
+    connect_src="'self'",
+    form_action="'self'",
+)
 
 router = APIRouter(include_in_schema=False)
 
