@@ -49,6 +49,7 @@ from mxtvhf.reporting.report.verdict import (
     verdict_facts,
     verdict_line,
 )
+from mxtvhf.sky_notices.coincidence import OtherMissions, other_missions
 from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
@@ -139,6 +140,8 @@ class BurstPage:
     """Comments on the burst, oldest first."""
     context: tuple[ContextRow, ...] = ()
     """Facts about the direction of the burst; empty without a position."""
+    other_missions: OtherMissions | None = None
+    """Events of other missions that fit the burst, from the notices received until now."""
 
     @property
     def announced(self) -> Release | None:
@@ -397,6 +400,9 @@ def burst_page(
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         by_notices=by_notices,
         context=_context(decision.release.position if decision.release else best, by_notices, now),
+        other_missions=_other_missions(
+            burst_id, report, by_notices, files, is_test=line.kind is RunKind.TEST
+        ),
     )
 
 
@@ -423,6 +429,7 @@ def _received_only(
         refresh_s=REFRESH_S,
         by_notices=by_notices,
         context=_context(None, by_notices, now),
+        other_missions=_other_missions(burst_id, None, by_notices, files, is_test=kind is RunKind.TEST),
         comments=tuple(files.comments.of(burst_id)),
     )
 
@@ -430,6 +437,15 @@ def _received_only(
 def _context(best: Position | None, by_notices: NoticeResult | None, now: datetime) -> tuple[ContextRow, ...]:
     place = best or (by_notices.position if by_notices else None)
     return context_rows(place, now) if place else ()
+
+
+def _other_missions(
+    burst_id: str, report: Report | None, by_notices: NoticeResult | None, files: DeskFiles, *, is_test: bool
+) -> OtherMissions:
+    """Compare the burst with the notices received until now, which may be newer than its report."""
+    trigger = report.trigger_time if report else by_notices.trigger_time if by_notices else None
+    place = (report.best_position if report else None) or (by_notices.position if by_notices else None)
+    return other_missions(files.sky, burst_id, trigger, place, is_test=is_test)
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:

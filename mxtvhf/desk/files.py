@@ -33,6 +33,7 @@ from mxtvhf.reporting.announcement.question import report_at
 from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.runs import Run
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class DeskFiles:
         self.products = settings.products
         self.releases = settings.releases
         self.archive = Archive(settings.archive)
+        self.sky = SkyStore(settings.archive)
         self.comments = Comments(settings.desk_records / "comments")
 
     def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:

@@ -77,6 +77,16 @@ class SkyCoincidence(Model):
         """Name of mission and instrument for people."""
         return f"{self.mission} {self.instrument}".strip()
 
+    @property
+    def delay(self) -> str:
+        """Time after T0 as text: ``+2.3 s``."""
+        return duration_text(self.seconds_after_trigger, sign="+")
+
+    @property
+    def chance(self) -> str:
+        """Probability of chance as text: ``2e-05``, ``unknown``."""
+        return chance_text(self.chance_probability).removeprefix("chance probability ")
+
 
 class OtherMissions(Model):
     """What other missions reported at the time of a burst."""
@@ -102,6 +112,13 @@ class OtherMissions(Model):
         return tuple(
             dict.fromkeys(one.detector for one in self.coincidences if one.association == "probable")
         )
+
+    @property
+    def counted(self) -> str:
+        """What was compared, as a sentence."""
+        more = f", {self.not_compared} events farther from T0 not compared" if self.not_compared else ""
+        unread = f"; {self.unreadable} notices could not be read" if self.unreadable else ""
+        return f"{self.notices} notices of other missions in the time window{more}{unread}."
 
     @property
     def summary(self) -> str:
@@ -137,6 +154,15 @@ def other_missions(
         return OtherMissions(checked=False, reason="no notice of another mission was ever received")
     if trigger_time is None:
         return OtherMissions(checked=False, reason="T0 of the burst is unknown")
+    try:
+        return _checked(store, burst_id, trigger_time, position, is_test=is_test)
+    except OSError as error:
+        return OtherMissions(checked=False, reason=f"the notices cannot be read: {error}")
+
+
+def _checked(
+    store: SkyStore, burst_id: str, trigger_time: datetime, position: Position | None, *, is_test: bool
+) -> OtherMissions:
     before, after = (timedelta(seconds=seconds) for seconds in longest_window_s())
     times = store.times_between(trigger_time - before, trigger_time + after, is_test=is_test)
     near = nearest_events(times, trigger_time)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import zlib
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -18,7 +19,6 @@ from typing import Any
 import hpgeom
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.arrays import Floats
@@ -137,6 +137,8 @@ def read_map(raw: bytes) -> ProbabilityMap:
         The file is too large or no FITS file, the ordering does not fit the table, the frame is not
         equatorial, or the probabilities are negative or not normalised.
     """
+    from astropy.io import fits  # only a notice with a map needs it
+
     raw = _unpacked(raw)
     try:
         with fits.open(BytesIO(raw), memmap=False, lazy_load_hdus=True) as hdus:
@@ -176,7 +178,7 @@ def _unpacked(raw: bytes) -> bytes:
 
 
 def _cells(
-    header: fits.Header, table: npt.NDArray[Any]
+    header: Mapping[str, Any], table: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the first part of order `FINEST` of each cell, and its order."""
     ordering = str(header.get("ORDERING", "")).strip().upper()

@@ -183,7 +183,9 @@ class SkyStore:
         )  # fmt: skip
         return [SkyNotice.model_validate_json(row[0]) for row in rows]
 
-    def received_since(self, received: datetime, number: int = 0) -> tuple[int, list[SkyNotice]]:
+    def received_since(
+        self, received: datetime, number: int = 0, *, limit: int = -1
+    ) -> tuple[int, list[SkyNotice]]:
         """Return notices in the order in which they were read, and the number of the last one.
 
         Parameters
@@ -192,10 +194,12 @@ class SkyStore:
             Earliest time of reception, UTC.
         number
             Number from the previous call; only later notices are returned.
+        limit
+            Largest number of notices; negative for all.
         """
         rows = self._rows(
-            "select number, record from notice where received >= ? and number > ? order by number",
-            received.timestamp(), number,
+            "select number, record from notice where received >= ? and number > ? order by number limit ?",
+            received.timestamp(), number, limit,
         )  # fmt: skip
         return (rows[-1][0] if rows else number), [SkyNotice.model_validate_json(row[1]) for row in rows]
 
