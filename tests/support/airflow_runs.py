@@ -93,9 +93,6 @@ class Runner:
         """Something of a task instance."""
         return self.api.get(f"{run_path(run_id)}/taskInstances/{task_id}/{what}")
 
-    def xcom(self, run_id, task_id):
-        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
-
     def links(self, run_id, task_id):
         return self.task(run_id, task_id, "links")["extra_links"]
 
