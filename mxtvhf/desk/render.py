@@ -25,6 +25,7 @@ from mxtvhf.desk.statistics import Month, statistics_charts
 from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.ids import RunKind
 from mxtvhf.reporting.report.figures import figure_path
+from mxtvhf.reporting.report.followup_files import FOLLOWUP_FILES
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
@@ -193,6 +194,7 @@ def _environment() -> Environment:
         "version": __version__,
         "detector_frame": detector_frame(),
         "max_comment": MAX_COMMENT,
+        "followup_files": FOLLOWUP_FILES,
         "announcement_text": announcement_text,
     }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))
