@@ -71,15 +71,16 @@ def located(case: Case, drawn: Drawn) -> SourceLocalisation:
     mean = np.average(energy, axis=0, weights=expected_shares(decays=False))
     exposure = np.ones((256, 256))
     stretch = best_stretch(drawn.column, drawn.row, mean, drawn.time, gti, exposure, default_psf())
+    time = np.vstack([fading, stretch.weights])
     known = past_runs()
     return localise(
         drawn.column,
         drawn.row,
-        weights=joint_weights(energy, np.vstack([fading, stretch.weights])),
+        weights=joint_weights(energy, time),
         shares=expected_shares(decays=True, stretch=stretch.share),
         background=BackgroundDensities(
             background_spectra(drawn.pha, calibration),
-            background_courses(drawn.time, gti, fading),
+            background_courses(drawn.time, gti, time),
             background_groups(calibration),
             background_vignetting(calibration),
             known.photons * known.parts if case.name.endswith(KNOWN) else None,

@@ -16,6 +16,7 @@ from mxtvhf.models.position import Position
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID, run_path
+from mxtvhf.workflow.step_results import StepResults
 from support.airflow_runs import conf_of
 
 pytestmark = pytest.mark.integration
@@ -136,9 +137,22 @@ def test_products_are_what_the_report_says(run, finished):
         assert sha256_of((run.folder(finished) / product["path"]).read_bytes()) == product["sha256"]
 
 
-def test_no_photons_travel_through_xcom(run, finished):
-    for task in ("photons_extraction", "fits_feed", "vhf_localisation", "update_BA", "source_analysis"):
-        assert len(json.dumps(run.xcom(finished, task))) < 20_000
+def test_results_of_steps_are_small_files_and_no_xcoms(run, finished):
+    results = StepResults(run.folder(finished), DAG_ID, finished)
+    steps = {task for task in run.api.task_states(finished) if results.path(task).exists()}
+    assert steps >= {
+        "reception_message",
+        "start_mxt_gp_pipeline",
+        "wait_mxt_gp",
+        "update_BA",
+        "source_analysis",
+    }
+    for task in steps:
+        assert len(json.dumps(results.record(task).result)) < 20_000, "no photons"
+    for task in run.api.task_states(finished):
+        # Airflow itself keeps the id of the run of the decision.
+        keys = {entry["key"] for entry in run.task(finished, task, "xcomEntries")["xcom_entries"]}
+        assert keys <= {"trigger_run_id", "_link_TriggerDagRunLink"}, task
 
 
 def test_the_tasks_link_to_their_reports(stack, run, web, finished):

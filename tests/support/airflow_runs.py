@@ -1,8 +1,10 @@
 """Starting runs of a real Airflow, and looking at what became of them."""
 
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import psycopg2
 
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.ids import RUN_DAG_IDS
@@ -39,6 +41,14 @@ def _run_ids(api, dag_id):
     while more := api.get(f"{page}{len(found)}")["dag_runs"]:
         found += [run["dag_run_id"] for run in more]
     return found
+
+
+def end_queued(run_ids, settings):
+    """End runs of the embedded Airflow that have not started: their processing would show nothing more."""
+    where = {"host": settings.home / "postgres", "user": "postgres", "dbname": "airflow"}
+    query = "UPDATE dag_run SET state = 'failed' WHERE state = 'queued' AND run_id = ANY(%s)"
+    with closing(psycopg2.connect(**where)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(query, (list(run_ids),))
 
 
 class Runner:
@@ -81,9 +91,6 @@ class Runner:
     def task(self, run_id, task_id, what):
         """Something of a task instance."""
         return self.api.get(f"{run_path(run_id)}/taskInstances/{task_id}/{what}")
-
-    def xcom(self, run_id, task_id):
-        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
 
     def links(self, run_id, task_id):
         return self.task(run_id, task_id, "links")["extra_links"]

@@ -26,8 +26,8 @@ from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
+from mxtvhf_airflow.addresses import PREFIX
 from mxtvhf_airflow.dag_runs import find_run
-from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.web import desk, docs, health, manual, rest
 from mxtvhf_airflow.web.error_pages import add_error_pages
 

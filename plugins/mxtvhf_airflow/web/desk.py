@@ -37,8 +37,8 @@ from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
+from mxtvhf_airflow.addresses import PREFIX, web_address
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
-from mxtvhf_airflow.links import PREFIX, web_address
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
