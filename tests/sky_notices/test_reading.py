@@ -36,7 +36,11 @@ def gbm(**fields):
         ("fermi/gbm/trigger", {"mission": "Fermi", "instrument": "GBM"}, "Fermi GBM"),
         ("einstein_probe/wxt/alert", {"instrument": "WXT"}, "Einstein Probe WXT"),
         ("swift/bat/Guano", {"mission": "Swift", "instrument": "BAT-GUANO"}, "Swift BAT-GUANO"),
-        ("icecube/single_neutrino_alerts", {"mission": "IceCube", "instrument": "IC86"}, "IceCube track alerts"),
+        (
+            "icecube/single_neutrino_alerts",
+            {"mission": "IceCube", "instrument": "IC86"},
+            "IceCube track alerts",
+        ),
         ("svom/trigger", {"instrument": "GRM"}, "SVOM GRM"),
         ("maxi/gsc.unknown", {"mission": "MAXI", "instrument": "GSC"}, "MAXI GSC"),
         ("km3net/alert", {"mission": "KM3NeT", "instrument": "ARCA"}, "KM3NeT ARCA"),
@@ -55,7 +59,12 @@ def test_each_mission_is_read_from_the_unified_schema(schema, fields, detector):
 
 def test_an_ellipse_keeps_its_angle():
     area = read(gbm(**PLACE, ra_dec_error=[3.0, 1.0, 30.0], containment_probability=0.68)).area
-    assert (area.semi_major_deg, area.semi_minor_deg, area.angle_deg, area.containment) == (3.0, 1.0, 30.0, 0.68)
+    assert (area.semi_major_deg, area.semi_minor_deg, area.angle_deg, area.containment) == (
+        3.0,
+        1.0,
+        30.0,
+        0.68,
+    )
 
 
 def test_an_ellipse_without_an_angle_becomes_the_circle_around_it():
@@ -73,7 +82,9 @@ def test_every_object_of_a_notice_about_several_is_read():
         write_gcn_json("boom/alert", "x", T0, published=NOW, mission="Boom"),
         data={"targets": targets, "photometry": seen},
     )
-    raw = json.dumps({key: value for key, value in json.loads(raw).items() if key not in ("id", "trigger_time")})
+    raw = json.dumps(
+        {key: value for key, value in json.loads(raw).items() if key not in ("id", "trigger_time")}
+    )
     notices = read_sky_notices(raw.encode(), received=NOW)
     assert [(one.event_id, one.part) for one in notices] == [(names[0], 0), (names[1], 1)]
     assert notices[1].time == datetime(2026, 4, 2, 22, tzinfo=UTC)
@@ -82,7 +93,12 @@ def test_every_object_of_a_notice_about_several_is_read():
 
 def test_alerts_of_lvk_are_read_with_their_map():
     notice = read(write_lvk_alert("S260402ab", T0, created=NOW, skymap=write_sky_map(200.0, 10.0, 5.0)))
-    assert (notice.detector, notice.event_id, notice.kind, notice.has_map) == ("LVK", "S260402ab", "update", True)
+    assert (notice.detector, notice.event_id, notice.kind, notice.has_map) == (
+        "LVK",
+        "S260402ab",
+        "update",
+        True,
+    )
     retraction = read(write_lvk_alert("S260402ab", T0, created=NOW, alert_type="RETRACTION"))
     assert retraction.is_retraction
     assert read(write_lvk_alert("MS260402ab", T0, created=NOW)).is_test
@@ -126,7 +142,7 @@ def test_retractions_tests_and_pointings_are_recognised():
 
 
 def test_our_own_notices_and_packets_are_none():
-    assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup")))
+    assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup", event_time=T0)))
     assert not is_sky_notice(bytes(90))
     assert not is_sky_notice(b"<html>")
 
@@ -134,7 +150,10 @@ def test_our_own_notices_and_packets_are_none():
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (changed(gbm(), **{"$schema": "https://gcn.nasa.gov/schema/v8.0.0/gcn/notices/a.schema.json"}), "v8.0.0"),
+        (
+            changed(gbm(), **{"$schema": "https://gcn.nasa.gov/schema/v8.0.0/gcn/notices/a.schema.json"}),
+            "v8.0.0",
+        ),
         (changed(gbm(), **{"$schema": "https://example.org/x.json"}), "not a notice schema"),
         (gbm(ra=400.0, dec=0.0), "violates its schema"),
         (gbm(alert_type="later"), "violates its schema"),
