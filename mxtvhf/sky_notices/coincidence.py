@@ -28,6 +28,7 @@ from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
+from mxtvhf.models.rounding import rounded
 from mxtvhf.models.times import duration_text
 from mxtvhf.sky_notices.missions import Detector, detector_of, longest_window_s, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, SkyNotice
@@ -277,11 +278,11 @@ def compare(
         names=tuple(dict.fromkeys(name for one in notices for name in one.names)),
         time=last.time,
         seconds_after_trigger=round(seconds, 3),
-        r90_arcsec=match.r90_arcsec,
-        separation_arcsec=match.separation_arcsec,
-        p_value=match.p_value,
+        r90_arcsec=_short(match.r90_arcsec),
+        separation_arcsec=_short(match.separation_arcsec),
+        p_value=_short(match.p_value),
         position_not_checked=match.not_checked,
-        chance_probability=chance,
+        chance_probability=_short(chance),
         association=association_of(chance),
         significance=significance_text(notices),
         links=used.links,
@@ -369,6 +370,10 @@ class _Match(Model):
     separation_arcsec: float | None = None
     p_value: float | None = None
     not_checked: str = ""
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else rounded(value, None)
 
 
 def _match(notice: SkyNotice, store: SkyStore, position: Position | None, facts: Detector | None) -> _Match:

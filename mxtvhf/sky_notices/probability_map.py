@@ -7,6 +7,7 @@ and of multi-order maps (IVOA MOC 2.0; LVK user guide).
 from __future__ import annotations
 
 import binascii
+import warnings
 import zlib
 from base64 import b64decode
 from collections.abc import Mapping
@@ -141,7 +142,10 @@ def read_map(raw: bytes) -> ProbabilityMap:
 
     raw = _unpacked(raw)
     try:
-        with fits.open(BytesIO(raw), memmap=False, lazy_load_hdus=True) as hdus:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            fits.open(BytesIO(raw), memmap=False, lazy_load_hdus=True) as hdus,
+        ):
             header, table = hdus[1].header, np.asarray(hdus[1].data)
     except (OSError, IndexError, ValueError, TypeError, KeyError) as error:
         raise InvalidInput(f"the sky map is not a FITS table: {one_line(error, 100)}") from None
@@ -192,6 +196,8 @@ def _cells(
         order = (np.floor(np.log2(uniq.astype(np.float64))).astype(np.int64) >> 1) - 1
         order -= uniq < (np.int64(4) << (2 * order))  # a logarithm that was rounded up
         return (uniq - (np.int64(4) << (2 * order))) << (2 * (FINEST - order)), order
+    if "UNIQ" in names:
+        raise InvalidInput(f"the sky map has a column UNIQ but ORDERING {ordering[:20]!r}; expected NUNIQ")
     if ordering not in ("NESTED", "RING"):
         raise InvalidInput(f"the sky map has ORDERING {ordering[:20]!r}; expected NUNIQ, NESTED or RING")
     nside = header.get("NSIDE")

@@ -27,6 +27,12 @@ def test_the_density_is_that_of_the_gaussian(ordering, pack):
     assert area == pytest.approx(sky.area_of(1.0 - np.exp(-2.0)), rel=0.05)
 
 
+def fits_without_table():
+    buffer = BytesIO()
+    fits.PrimaryHDU(np.zeros((4, 4))).writeto(buffer)
+    return buffer.getvalue()
+
+
 def edited(ordering="NESTED", **cards):
     with fits.open(BytesIO(write_sky_map(10.0, 10.0, 9.0, order=3, ordering=ordering))) as hdus:
         hdus[1].header.update(cards)
@@ -43,12 +49,13 @@ def edited(ordering="NESTED", **cards):
         (edited(NSIDE=16), "NSIDE 16 needs"),
         (edited(NSIDE=12), "no valid NSIDE"),
         (edited(COORDSYS="G"), "equatorial"),
-        (edited("NUNIQ", ORDERING="RING", NSIDE=8), "not normalised"),
+        (edited("NUNIQ", ORDERING="RING", NSIDE=8), "column UNIQ but ORDERING"),
         (write_sky_map(10.0, 10.0, 9.0, order=3, total=0.5), "not normalised: its total probability is 0.5"),
         (write_sky_map(10.0, 10.0, 9.0, order=3, total=-1.0), "negative"),
         (b"no FITS file", "not a FITS table"),
         (b"\x1f\x8bno gzip", "not valid gzip"),
         (edited()[:4000], "FITS table"),
+        (fits_without_table(), "not a FITS table"),
     ],
 )
 def test_a_broken_map_names_its_fault(raw, reason):

@@ -142,7 +142,7 @@ def test_retractions_tests_and_pointings_are_recognised():
 
 
 def test_our_own_notices_and_packets_are_none():
-    assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup")))
+    assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup", event_time=T0)))
     assert not is_sky_notice(bytes(90))
     assert not is_sky_notice(b"<html>")
 
