@@ -48,9 +48,8 @@ def main() -> None:
         store = CatalogueStore(root)
         start = perf_counter()
         line_of_sight(10.0, 20.0, NOW, catalogues=store)
-        print(
-            f"first line of sight of the process, which reads the maps: {1e3 * (perf_counter() - start):.0f} ms"
-        )
+        first = 1e3 * (perf_counter() - start)
+        print(f"first line of sight of the process, which reads the maps: {first:.0f} ms")
         print("\n| ms | median | 95 % |\n|---|---|---|")
         report(f"line of sight, {options.sources} catalogue sources", places,
                lambda ra, d: line_of_sight(ra, d, NOW, r90_arcsec=60.0, catalogues=store))  # fmt: skip

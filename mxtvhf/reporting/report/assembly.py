@@ -88,6 +88,7 @@ def build_report(
         catalogues=crosscheck.catalogues,
         associations=crosscheck.associations,
         identities=crosscheck.identities,
+        other_missions=run.other_missions,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,

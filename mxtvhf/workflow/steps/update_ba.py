@@ -8,6 +8,8 @@ from pathlib import Path
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.sky_notices.store import SkyStore
+from mxtvhf.workflow.steps.other_missions import with_other_missions
 
 
 def update_ba(
@@ -17,6 +19,7 @@ def update_ba(
     photons: PhotonList | None,
     out: Path,
     written: datetime,
+    sky: SkyStore | None = None,
 ) -> ReportProducts:
     """Write the final report of a run.
 
@@ -32,10 +35,13 @@ def update_ba(
         Product folder of the new files ``report.json`` and ``report.html``.
     written
         Time of the report, UTC.
+    sky
+        Notices of other missions; None to leave them out.
 
     Returns
     -------
     ReportProducts
         The files and a summary.
     """
+    run = with_other_missions(run, crosscheck, sky)
     return write_report(run, crosscheck, status="final", photons=photons, out=out, written=written)

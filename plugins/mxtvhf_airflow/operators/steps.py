@@ -179,6 +179,7 @@ class PreliminaryReportOperator(StepOperator):
             out=run.out,
             written=datetime.now(UTC),
             catalogues=run.catalogues(),
+            sky=run.sky_notices(),
         )
 
 
@@ -243,6 +244,7 @@ class UpdateBAOperator(StepOperator):
             photons=photons(run),
             out=run.out,
             written=datetime.now(UTC),
+            sky=run.sky_notices(),
         )
         if is_askable(report_summary(run.settings.products, run.run_id)):
             report, _ = read_report(run.settings.products, run.burst_id, run.run_id)
