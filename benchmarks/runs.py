@@ -20,8 +20,9 @@ POLL_S = 0.5
 """Pause between two queries, seconds."""
 ENDED = "select run_id, state from dag_run where dag_id = :dag and run_id in :runs and end_date is not null"
 RUN = "select run_after, start_date, end_date from dag_run where dag_id = :dag and run_id = :run"
-TASKS = """select task_id, start_date, end_date, hostname from task_instance
-           where dag_id = :dag and run_id = :run and start_date is not null"""
+TASKS = """select task_id, start_date, end_date from task_instance
+           where dag_id = :dag and run_id = :run and hostname <> ''"""
+"""The tasks that had a process; Airflow itself ends skipped and empty ones."""
 
 Times = dict[str, tuple[float, float]]
 """Task -> its start and end, seconds after the creation of the run; the run itself has the key ``run``."""
@@ -62,6 +63,12 @@ class Runs:
         if failed := [run_id for run_id in wanted if states[run_id] != "success"]:
             print(f"{dag_id}: {len(failed)} of {len(wanted)} runs failed: {', '.join(failed)}")
 
+    def created(self, dag_id: str, run_id: str) -> datetime:
+        """Return the time of the creation of a run."""
+        with self._database.connect() as connection:
+            moment: datetime = connection.execute(text(RUN), {"dag": dag_id, "run": run_id}).one()[0]
+        return moment
+
     def times(self, dag_id: str, run_id: str) -> Times:
         """Return the times of an ended run and of its tasks."""
         keys = {"dag": dag_id, "run": run_id}
@@ -72,7 +79,7 @@ class Runs:
         def since(start: datetime, end: datetime) -> tuple[float, float]:
             return (start - created).total_seconds(), (end - created).total_seconds()
 
-        return {"run": since(*own), **{task: since(start, end) for task, start, end, _ in tasks}}
+        return {"run": since(*own), **{task: since(start, end) for task, start, end in tasks}}
 
     def close(self) -> None:
         """Close the connection to the database."""

@@ -33,7 +33,7 @@ ERRORS = {
 
 SECTIONS = {
     "Input files and the archive": ["mxtvhf/archive", "mxtvhf/models", "mxtvhf/cli/arguments.py"],
-    "Notices": ["mxtvhf/notices"],
+    "Notices": ["mxtvhf/notices", "mxtvhf/sky_notices"],
     "VHF telemetry": ["mxtvhf/telemetry"],
     "Event files, attitude files and on-board files": ["mxtvhf/events"],
     "Calibration, attitude and pointing": ["mxtvhf/instrument"],

@@ -94,7 +94,7 @@ def measured(case: Case, rng: np.random.Generator) -> Trial:
     """Draw one field and localise its source."""
     drawn = draw(case, rng)
     found = located(case, drawn)
-    trial = Trial(detected=found.detected)
+    trial = Trial(detected=found.detected, ts=found.ts)
     if found.detected and case.sources:
         x, y = drawn.places[0]
         trial.error = float(60.0 * pixel_arcmin() * np.hypot(found.x - x, found.y - y))

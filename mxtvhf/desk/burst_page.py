@@ -52,6 +52,7 @@ from mxtvhf.reporting.report.verdict import (
     verdict_facts,
     verdict_line,
 )
+from mxtvhf.sky_notices.coincidence import OtherMissions, other_missions
 from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
@@ -144,6 +145,8 @@ class BurstPage:
     """Line of sight to the position; empty without one."""
     follow_up: FollowUp | None = None
     """Visibility of the position; None without one."""
+    other_missions: OtherMissions | None = None
+    """Events of other missions that fit the burst, from the notices received until now."""
 
     @property
     def announced(self) -> Release | None:
@@ -402,6 +405,9 @@ def burst_page(
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         by_notices=by_notices,
         **_surroundings(decision.release.position if decision.release else best, by_notices, files, now),
+        other_missions=_other_missions(
+            burst_id, report, by_notices, files, is_test=line.kind is RunKind.TEST
+        ),
     )
 
 
@@ -428,6 +434,7 @@ def _received_only(
         refresh_s=REFRESH_S,
         by_notices=by_notices,
         **_surroundings(None, by_notices, files, now),
+        other_missions=_other_missions(burst_id, None, by_notices, files, is_test=kind is RunKind.TEST),
         comments=tuple(files.comments.of(burst_id)),
     )
 
@@ -450,6 +457,15 @@ def _surroundings(
         place.ra_deg, place.dec_deg, now, r90_arcsec=place.r90_arcsec, catalogues=files.catalogues
     )
     return {"context": context_rows(sight), "follow_up": follow_up(place, now, files.observatories)}
+
+
+def _other_missions(
+    burst_id: str, report: Report | None, by_notices: NoticeResult | None, files: DeskFiles, *, is_test: bool
+) -> OtherMissions:
+    """Compare the burst with the notices received until now, which may be newer than its report."""
+    trigger = report.trigger_time if report else by_notices.trigger_time if by_notices else None
+    place = (report.best_position if report else None) or (by_notices.position if by_notices else None)
+    return other_missions(files.sky, burst_id, trigger, place, is_test=is_test)
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:

@@ -34,6 +34,7 @@ from mxtvhf.reporting.announcement.question import report_at
 from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.runs import Run
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class DeskFiles:
         self.products = settings.products
         self.releases = settings.releases
         self.archive = Archive(settings.archive)
+        self.sky = SkyStore(settings.archive)
         self.comments = Comments(settings.desk_records / "comments")
         self.catalogues = CatalogueStore(settings.catalogues)
         self.observatories = settings.observatories

@@ -24,6 +24,7 @@ from mxtvhf.desk.states import State
 from mxtvhf.desk.statistics import Month, statistics_charts
 from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.ids import RunKind
+from mxtvhf.reporting.report.figures import figure_path
 from mxtvhf.reporting.report.followup_files import FOLLOWUP_FILES
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.reporting.report.plots import detector_frame
@@ -182,6 +183,7 @@ def _row(line: BurstLine, base: str) -> Markup:
 def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
+        "figure_path": figure_path,
         "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
         "origin_word": origin_word,
         "row": _row,

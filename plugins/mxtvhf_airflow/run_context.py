@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mxtvhf.crosscheck import CrossCheck
     from mxtvhf.crosscheck.model import GpOutcome
     from mxtvhf.reporting.report import ReportProducts
+    from mxtvhf.sky_notices.store import SkyStore
     from mxtvhf.workflow.steps.fits_feed import EventProduct
     from mxtvhf.workflow.steps.photons_extraction import Extraction
     from mxtvhf.workflow.steps.reception_message import Reception
@@ -100,6 +101,12 @@ class RunContext:
         from mxtvhf.catalogues.store import CatalogueStore
 
         return CatalogueStore(self.settings.catalogues)
+
+    def sky_notices(self) -> SkyStore:
+        """Return the notices of other missions."""
+        from mxtvhf.sky_notices.store import SkyStore
+
+        return SkyStore(self.settings.archive)
 
     def remote_answers(self) -> tuple[CatalogueAnswer, ...]:
         """Return the answers of remote catalogues received so far; empty if no service is configured."""

@@ -14,6 +14,7 @@ from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.position import Position
 from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.reporting.report.page import AWAITS_FIGURES
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import DAG_ID, run_path
 from mxtvhf.workflow.step_results import StepResults
@@ -167,6 +168,14 @@ def test_the_tasks_link_to_their_reports(stack, run, web, finished):
         page = web(links["Report"])
         assert BURST in page.text
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        # The first view draws the figures; the browser loads the page again until they are there.
+        assert AWAITS_FIGURES in page.text
+        assert page.headers["Refresh"]
+        address = links["Report"]
+        drawn = lambda: "data:image/png" in web(address).text  # noqa: B023, E731
+        wait_until(drawn, what="figures", timeout=120)
+        assert "Refresh" not in web(address).headers
+        assert web(address.replace("report.html", "detector.png")).content.startswith(b"\x89PNG")
 
 
 def test_pages_show_only_files_of_their_run(web, finished):

@@ -120,7 +120,8 @@ NOT_IN_0_1_0 = {
     *ON_THE_DESK,
 }  # fmt: skip
 """Results of steps were XComs. A backup lies outside the state folder; the parts of the listener ended
-together; nobody was notified, nobody recorded what GCN made of an announcement, and nobody could write on the desk."""
+together; nobody was notified, nobody recorded what GCN made of an announcement, and nobody could write on the
+desk."""
 
 FACTS = {
     "0.1.0": {

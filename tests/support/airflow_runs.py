@@ -65,7 +65,8 @@ class Runner:
                 return self.api.run(run_id, dag_id=dag_id)["state"] in FINAL
             return False
 
-        wait_until(has_ended, what=run_id, timeout=timeout)
+        # A run takes seconds, and each check costs the API server as much as a task's request.
+        wait_until(has_ended, what=run_id, timeout=timeout, every=0.4)
         return self.api.run(run_id, dag_id=dag_id)["state"]
 
     def wait_for_start(self, run_id, timeout=300.0):

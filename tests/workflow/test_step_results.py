@@ -1,4 +1,4 @@
-"""The result of a step is restored from its file, and never taken for that of another attempt, step or run."""
+"""The result of a step is restored from its file and never taken for that of another attempt or run."""
 
 import json
 import shutil

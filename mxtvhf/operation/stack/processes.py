@@ -243,12 +243,17 @@ def _kill_session(leader: int) -> None:
 
 
 def wait_until(
-    condition: Callable[[], bool], *, what: str, timeout: float, processes: ProcessGroup | None = None
+    condition: Callable[[], bool],
+    *,
+    what: str,
+    timeout: float,
+    processes: ProcessGroup | None = None,
+    every: float = POLL_S,
 ) -> None:
     """Wait until a condition holds, and stop waiting at once if a process ends.
 
-    The condition is checked at intervals of a tenth of the time waited so far, within `POLL_S` and
-    `SLOWEST_POLL_S`.
+    The condition is checked at intervals of a tenth of the time waited so far, within ``every`` and
+    `SLOWEST_POLL_S`, in seconds.
 
     Raises
     ------
@@ -262,4 +267,4 @@ def wait_until(
         waited = time.monotonic() - started
         if waited > timeout:
             raise Failure(f"{what}: not ready after {timeout:.0f} s")
-        time.sleep(min(max(POLL_S, 0.1 * waited), SLOWEST_POLL_S))
+        time.sleep(min(max(every, 0.1 * waited), SLOWEST_POLL_S))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
-    from mxtvhf.reporting.report import ReportProducts, RunRecord
+    from mxtvhf.reporting.report import RunRecord
 
 
 class StepOperator(BaseOperator):
@@ -179,6 +179,7 @@ class PreliminaryReportOperator(StepOperator):
             out=run.out,
             written=datetime.now(UTC),
             catalogues=run.catalogues(),
+            sky=run.sky_notices(),
         )
 
 
@@ -238,11 +239,12 @@ class UpdateBAOperator(StepOperator):
         from mxtvhf.workflow.steps.update_ba import update_ba
 
         written = update_ba(
-            record(run, run.analysis(), run.preliminary()),
+            record(run, run.analysis()),
             run.crosscheck(),
             photons=photons(run),
             out=run.out,
             written=datetime.now(UTC),
+            sky=run.sky_notices(),
         )
         if is_askable(report_summary(run.settings.products, run.run_id)):
             report, _ = read_report(run.settings.products, run.burst_id, run.run_id)
@@ -264,9 +266,7 @@ def photons(run: RunContext) -> PhotonList:
     return reconstruct(PhotonList.load(Path(run.extraction().photons_path))).photons
 
 
-def record(
-    run: RunContext, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
-) -> RunRecord:
+def record(run: RunContext, analysis: SourceAnalysis | None = None) -> RunRecord:
     """Collect the results of the run so far for its report."""
     from mxtvhf.workflow.local import run_record
 
@@ -278,7 +278,6 @@ def record(
         run.event_product(),
         run.localisation(),
         analysis=analysis,
-        preliminary=preliminary,
         out=run.out,
         timeline=run.timeline(),
         is_replay=run.is_replay,
