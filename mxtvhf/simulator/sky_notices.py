@@ -43,7 +43,7 @@ def write_gcn_json(
         Time of the trigger, UTC.
     published
         Time of the notice, UTC.
-    fields
+    **fields
         Further fields of the schema, such as ``ra`` and ``dec``.
     """
     content: dict[str, Any] = {"$schema": f"{SCHEMAS}/{schema}.schema.json", "id": [event_id]}
