@@ -40,6 +40,7 @@ SECTIONS = {
     "Catalogues of known sources": ["mxtvhf/catalogues", "mxtvhf/cli/catalogue.py"],
     "Localisation": ["mxtvhf/localisation"],
     "Flux and spectrum": ["mxtvhf/analysis"],
+    "Line of sight and visibility": ["mxtvhf/followup", "mxtvhf/cli/followup.py"],
     "Cross-check": ["mxtvhf/crosscheck", "mxtvhf/workflow/steps/crosscheck_positions.py"],
     "Listener and inbox": ["mxtvhf/intake"],
     "Runs in Airflow": ["mxtvhf/workflow", "mxtvhf/cli/runs.py", "plugins/mxtvhf_airflow"],

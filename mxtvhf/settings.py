@@ -365,6 +365,11 @@ class Settings(BaseSettings):
         examples=['["4xmm", "erass1"]'],
     )
 
+    observatories: Path | None = Field(
+        default=None,
+        description="TOML file of telescopes for the visibility; None: followup/observatories.toml",
+    )
+
     @field_validator("intake_user")
     @classmethod
     def _is_no_admin(cls, name: str) -> str:

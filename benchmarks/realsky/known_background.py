@@ -71,15 +71,16 @@ def located(case: Case, drawn: Drawn) -> SourceLocalisation:
     mean = np.average(energy, axis=0, weights=expected_shares(decays=False))
     exposure = np.ones((256, 256))
     stretch = best_stretch(drawn.column, drawn.row, mean, drawn.time, gti, exposure, default_psf())
+    time = np.vstack([fading, stretch.weights])
     known = past_runs()
     return localise(
         drawn.column,
         drawn.row,
-        weights=joint_weights(energy, np.vstack([fading, stretch.weights])),
+        weights=joint_weights(energy, time),
         shares=expected_shares(decays=True, stretch=stretch.share),
         background=BackgroundDensities(
             background_spectra(drawn.pha, calibration),
-            background_courses(drawn.time, gti, fading),
+            background_courses(drawn.time, gti, time),
             background_groups(calibration),
             background_vignetting(calibration),
             known.photons * known.parts if case.name.endswith(KNOWN) else None,
@@ -93,7 +94,7 @@ def measured(case: Case, rng: np.random.Generator) -> Trial:
     """Draw one field and localise its source."""
     drawn = draw(case, rng)
     found = located(case, drawn)
-    trial = Trial(detected=found.detected)
+    trial = Trial(detected=found.detected, ts=found.ts)
     if found.detected and case.sources:
         x, y = drawn.places[0]
         trial.error = float(60.0 * pixel_arcmin() * np.hypot(found.x - x, found.y - y))

@@ -30,6 +30,8 @@ class Trial:
     detected: bool | None = False
     failed: bool = False
     """The pipeline raised an error: it is on stderr."""
+    ts: float | None = None
+    """TS of the most significant source, detected or not."""
     error: float | None = None
     """Distance of the position from the burst, arcsec."""
     r90: float | None = None
@@ -100,7 +102,7 @@ def _at_limit(case: Case, rng: np.random.Generator, folder: Path) -> Trial:
 
 def _measured(case: Case, drawn: Drawn, outcome: Outcome, rng: np.random.Generator) -> Trial:
     found = outcome.localisation
-    trial = Trial(detected=found.detected, milliseconds=1e3 * outcome.seconds)
+    trial = Trial(detected=found.detected, ts=found.ts, milliseconds=1e3 * outcome.seconds)
     if not found.detected and case.sources and found.upper_limit_photons is not None:
         trial.under_limit = found.upper_limit_photons >= case.sources[0].counts
     positions = _positions(outcome)

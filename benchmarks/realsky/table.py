@@ -28,6 +28,7 @@ def print_table(
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--case", default="", help="only cases with this text in their name")
+    parser.add_argument("--background", type=float, help="only cases with this number of background photons")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="file for all trials, a line of JSON for each case")
@@ -36,7 +37,7 @@ def print_table(
     with ExitStack() as stack:
         file = stack.enter_context(given.json.open("w", encoding="utf-8")) if given.json else None
         for case in cases:
-            if given.case not in case.name:
+            if given.case not in case.name or given.background not in (None, case.background.counts):
                 continue
             trials = trials_of(case, given.trials, given.seed)
             print(line(case, trials), flush=True)

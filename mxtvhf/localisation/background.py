@@ -4,9 +4,9 @@ The background density at a photon is the product of a spectrum, a shape over th
 each of them a mixture with fitted fractions. The spectral components come from the calibration item
 ``background``. The shapes are flat (vignetted for components that come through the optics), rising or falling
 along each axis, and brighter in the middle or at the edges. The light curves are constant, non-zero in one of
-several equal intervals of the GTIs, and decaying like a source; components through the optics are constant in
-time. The fractions are fitted because a fixed, wrong background model would produce sources from its own
-structure.
+several equal intervals of the GTIs, and those of the source templates: a background that varies like a source
+must not look like one. Components through the optics are constant in time. The fractions are fitted because a
+fixed, wrong background model would produce sources from its own structure.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class BackgroundDensities:
     known: Floats | None = None
 
 
-def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floats:
+def background_courses(time: npt.ArrayLike, gti: Floats, of_sources: Floats) -> Floats:
     """Return the densities of the background light curves relative to a constant one.
 
     Parameters
@@ -73,9 +73,9 @@ def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floa
         MET seconds, within the GTIs, shape (photons,).
     gti
         Good time intervals, shape (intervals, 2), MET seconds.
-    fading
-        Light curves of decaying sources from ``photon_weights.time_weights``, shape (decays, photons), since
-        a background may decay like a source.
+    of_sources
+        Light curves of the source templates, shape (light curves, photons): the decays of
+        ``photon_weights.time_weights`` and the interval of ``stretch.best_stretch``.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def background_courses(time: npt.ArrayLike, gti: Floats, fading: Floats) -> Floa
     """
     stretch = np.minimum((_STRETCHES * elapsed(time, gti)).astype(np.intp), _STRETCHES - 1)
     stretches = _STRETCHES * (stretch == np.arange(_STRETCHES)[:, np.newaxis])
-    return np.vstack([np.ones(stretch.size), stretches, fading])
+    return np.vstack([np.ones(stretch.size), stretches, of_sources])
 
 
 def background_spectra(pha: npt.ArrayLike, calibration: Calibration) -> Floats:

@@ -68,9 +68,9 @@ def times_are_expected(time: npt.ArrayLike, gti: Floats, burst_time: float, stre
     passed = np.concatenate([[0.0], np.cumsum(gti[:, 1] - gti[:, 0])])
     interval = np.searchsorted(passed[1:-1], part * length(gti), side="right")
     middle = gti[interval, 0] + part * length(gti) - passed[interval]
-    courses = background_courses(middle, gti, time_weights(middle, gti, burst_time))
+    of_sources = np.vstack([time_weights(middle, gti, burst_time), stretch.density(part)])
     cell = np.minimum((_TIME_CELLS * elapsed(time, gti)).astype(np.intp), _TIME_CELLS - 1)
-    return _is_expected(cell, np.vstack([courses, stretch.density(part)]))
+    return _is_expected(cell, background_courses(middle, gti, of_sources))
 
 
 def _is_expected(cell: npt.NDArray[np.intp], densities: Floats) -> bool:

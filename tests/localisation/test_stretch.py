@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from benchmarks.realsky.known_background import located
 from benchmarks.realsky.optics import Optics
 from benchmarks.realsky.scene import Background, Case, Source, draw
-from benchmarks.realsky.times import Flare
+from benchmarks.realsky.times import Flare, Varying
 from mxtvhf.localisation.constants import population
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.stretch import best_stretch
@@ -66,6 +66,15 @@ def test_a_late_flare_that_stands_out_in_no_map_of_the_field_is_detected(trial):
     found = located(case, drawn)
     assert found.detected
     assert np.hypot(found.x - drawn.places[0][0], found.y - drawn.places[0][1]) < 22.0
+
+
+@pytest.mark.parametrize("trial", [449, 698])
+def test_a_flare_of_the_background_is_not_a_source(trial):
+    """A tenth of the 300 photons would be a source (TS 23 and 18) if only sources could flare."""
+    case = Case("flare of the background", Background(300, times=Varying(0.3, 0.0)))
+    found = located(case, draw(case, np.random.default_rng((5, 300, trial))))
+    assert not found.detected
+    assert found.ts < 10.0
 
 
 @given(seed=st.integers(0, 1000), photons=st.integers(1, 60), gaps=st.booleans())

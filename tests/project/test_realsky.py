@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.realsky import compare, detector, figures, measure, shapes, spectra
+from benchmarks.realsky import compare, detector, figures, measure, shapes, skies, spectra
 from benchmarks.realsky.__main__ import main
 from benchmarks.realsky.cases import cases
 from benchmarks.realsky.detector import Faults, Splits
@@ -233,6 +233,7 @@ def test_every_line_has_a_name_of_its_own():
     assert len({str(this) for this in lines}) == len(lines)
 
 
+@pytest.mark.slow
 def test_every_case_can_be_drawn_and_sent():
     for case in cases():
         found = drawn(case)
@@ -344,3 +345,35 @@ def test_bursts_with_another_psf_are_localised_by_their_places(capsys, tmp_path,
     faint, bright = map(json.loads, file.read_text().splitlines())
     assert (faint["background"], bright["background"]) == (50, 135)
     assert {type(trial["in_misaligned"]) for trial in bright["trials"]} == {bool}
+
+
+def test_fields_that_differ_in_their_background_are_localised_alone(capsys, tmp_path, monkeypatch):
+    file = tmp_path / "skies.json"
+    asked = ["--case", "empty: sky 80 %", "--background", "50", "--trials", "3", "--json", str(file)]
+    monkeypatch.setattr("sys.argv", ["skies", *asked])
+    skies.main()
+    assert "| empty: sky 80 % | 0 / 50 | 0.0 |" in capsys.readouterr().out
+    (field,) = map(json.loads, file.read_text().splitlines())
+    assert all(0.0 <= trial["ts"] < 17.5 for trial in field["trials"])
+    assert not any(case.splits.doubles or case.lost for case in skies.sky_cases())
+
+
+ODD = [case for case in cases() if case.name.startswith("odd: ")]
+
+
+@pytest.mark.parametrize("case", ODD, ids=lambda case: case.name)
+def test_odd_observations_end_with_a_reason_or_a_radius_that_contains_the_burst(case, tmp_path):
+    found = process(case, drawn(case), tmp_path).localisation
+    if not found.detected:
+        assert found.reason
+        assert found.position is None
+    else:
+        assert case.sources
+        assert apart(found.position, drawn(case).places[0]) < 2.0 * found.position.r90_arcsec
+
+
+def test_observations_without_energies_or_times_say_so(tmp_path):
+    for what, not_used in (("energy", "energy"), ("frame", "time")):
+        case = next(case for case in ODD if case.name == f"odd: burst, all in one {what}")
+        found = process(case, drawn(case), tmp_path).localisation
+        assert found.not_used == (not_used,)

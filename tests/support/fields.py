@@ -58,7 +58,7 @@ class Field:
     @property
     def background(self) -> BackgroundDensities:
         """The densities of the background's components."""
-        courses = background_courses(self.time, GTI, np.empty((0, self.time.size)))
+        courses = background_courses(self.time, GTI, self.stretch.weights[np.newaxis])
         return BackgroundDensities(background_spectra(self.pha, CALIBRATION), courses)
 
     def counts(self, good: Floats | None = None) -> Counts:

@@ -159,7 +159,7 @@ class Report(KeptModel):
     """Time and photons that were not received; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
-    """Name -> file, including the plots."""
+    """Name -> file. Reports of earlier versions also list their figures, ``plot_<name>``."""
     timeline: tuple[TimelineEntry, ...]
     """Entries in order of time."""
     trigger_time: AwareDatetime | None
@@ -196,7 +196,7 @@ class ReportProducts(Model):
     best_position: Position | None
     json_file: Product
     html_file: Product
-    plots: dict[str, Product]
+    """The page; it changes when its figures are drawn."""
 
 
 class _EveryField(GenerateJsonSchema):

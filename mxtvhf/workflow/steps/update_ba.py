@@ -30,9 +30,9 @@ def update_ba(
     crosscheck
         Comparison of all positions, with GP's outcome.
     photons
-        Decoded photons for the plots; None to leave these plots out.
+        Reconstructed photons for the summary; None to leave it out.
     out
-        Product folder of the new files ``report.json``, ``report.html`` and the plots.
+        Product folder of the new files ``report.json`` and ``report.html``.
     written
         Time of the report, UTC.
     sky

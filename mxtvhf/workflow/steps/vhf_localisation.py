@@ -268,7 +268,7 @@ class _Evidence:
         )  # fmt: skip
         time, groups = np.vstack([fading, stretch.weights]), background_groups(calibration)
         spectra, known_parts = background_spectra(photons.pha, calibration), known_background(calibration)
-        courses = background_courses(photons.time, events.gti, fading)
+        courses = background_courses(photons.time, events.gti, time)
         not_used = []
         # Energies or times that fit no known template carry no information: all photons get equal weights.
         if not energies_are_expected(photons.pha, calibration):
