@@ -8,6 +8,8 @@ MINUTES ?= 1
 ALERTS  ?= 100
 ENGINE  ?= var/engine
 export VENV ?= .venv
+# Bytecode is kept, also where the environment forbids it: else each process compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install run demo cluster check check-all test test-faults test-containers lint pins bench fuzz audit docs sbom clean clean-state
 
@@ -50,7 +52,6 @@ test:  ## install test packages and run all tests; AIRFLOW=3.3.1 runs the Airflo
 	@tools/install.sh tests
 	@tools/test-schemas.sh
 	@tools/test-oidc.sh
-	@$(MAKE) --no-print-directory lint
 	@tools/run-tests.sh
 endif
 
@@ -73,7 +74,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 bench:  ## run the benchmarks and print their tables (ALERTS= of the alert storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
-	for table in decoding eventfile projection localisation spectrum scale latency; do \
+	for table in decoding eventfile projection localisation spectrum followup scale latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.latency`` starts the embedded stack in a temporary folder and runs both DAGs in turn.
 A report counts as written when its task has ended; its time is compared with the end of the same task of the
-no-op DAG. The table gives the start and end of each task after the creation of the run. The same burst is
+no-op DAG. The table gives the start and end of each task after the creation of the run. All times are
+read from the database, so that the measurement makes no requests. The same burst is
 processed without Airflow before and after, which shows if the speed of the cores has changed.
 """
 
@@ -13,13 +14,13 @@ import shutil
 import statistics
 import tempfile
 import time
-from datetime import datetime
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mxtvhf.errors import Retriable
+from benchmarks.runs import Runs, Times
 from mxtvhf.operation.stack.embedded import embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import Settings
@@ -44,9 +45,6 @@ TASKS = {
 }
 """Corresponding tasks of both DAGs."""
 
-Times = dict[str, tuple[float, float]]
-"""Task -> its start and end, seconds after the creation of the run."""
-
 
 def main() -> None:
     """Measure and print."""
@@ -66,16 +64,19 @@ def measure(folder: Path, runs: int, port: int, waiting: int) -> None:
     settings = Settings(state=folder / "var")
     project = project_with_baseline(folder)
     core_s = [time_of_a_core(folder / "before")]
-    with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
+    with (
+        embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack,
+        closing(Runs(stack)) as ran,
+    ):
         for dag_id in (NOOP, WAITING):
             wait_until(lambda: stack.api.unpause(dag_id), what=dag_id, timeout=60)  # noqa: B023
         burst = settings.inputs / BURST
         write_scenario(scenario_of(BURST), burst)
         conf = {"burst_id": BURST, "alert": str(burst / "alert.xml"), "packets": str(burst / "packets.bin")}
-        noop, ours = in_turn(stack.api, runs + 1, conf, "run")
+        noop, ours = in_turn(ran, runs + 1, conf, "run")
         if waiting:
             start_waiting(stack.api, waiting)
-            others = in_turn(stack.api, runs, conf, "beside")
+            others = in_turn(ran, runs, conf, "beside")
     core_s.append(time_of_a_core(folder / "after"))
     print(f"this burst without Airflow: {core_s[0]:.2f} s CPU time before, {core_s[1]:.2f} s after")
     print(f"first run after the start: noop {noop[0]['run'][1]:.2f} s, {DAG_ID} {ours[0]['run'][1]:.2f} s")
@@ -85,12 +86,15 @@ def measure(folder: Path, runs: int, port: int, waiting: int) -> None:
         print_table(*others)
 
 
-def in_turn(api: AirflowApi, runs: int, conf: dict[str, Any], name: str) -> tuple[list[Times], list[Times]]:
-    """Run both DAGs in turn."""
-    noop, ours = list[Times](), list[Times]()
-    for number in range(runs):
-        noop.append(run_times(api, f"noop-{name}-{number}", {}, NOOP))
-        ours.append(run_times(api, f"{name}-{number}", conf, DAG_ID))
+def in_turn(ran: Runs, runs: int, conf: dict[str, Any], name: str) -> tuple[list[Times], list[Times]]:
+    """Run both DAGs in turn. The times are read after the end of all runs."""
+    dags = ((NOOP, {}), (DAG_ID, conf))
+    run_ids = [f"{name}-{number}" for number in range(runs)]
+    for run_id in run_ids:
+        for dag_id, given in dags:
+            ran.start(dag_id, run_id, given)
+            ran.wait(dag_id, [run_id])
+    noop, ours = ([ran.times(dag_id, run_id) for run_id in run_ids] for dag_id, _ in dags)
     return noop, ours
 
 
@@ -135,33 +139,6 @@ def project_with_baseline(folder: Path) -> Path:
     shutil.copytree(PROJECT / "benchmarks" / "dags", dags, dirs_exist_ok=True)
     (folder / "project" / "plugins").symlink_to(PROJECT / "plugins")
     return folder / "project"
-
-
-def run_times(api: AirflowApi, run_id: str, conf: dict[str, Any], dag_id: str) -> Times:
-    """Start a run, wait for its end and return the times of its tasks and of the run (key ``run``)."""
-
-    def has_ended() -> bool:
-        try:
-            return api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed")
-        except Retriable:
-            return False
-
-    api.start_run(run_id, conf, dag_id=dag_id)
-    wait_until(has_ended, what=run_id, timeout=300)
-    run = api.run(run_id, dag_id=dag_id)
-    if run["state"] != "success":
-        raise SystemExit(f"{dag_id} {run_id}: {run['state']}, expected success")
-    tasks = api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-    created = datetime.fromisoformat(run["run_after"])
-
-    def since(entry: dict[str, Any]) -> tuple[float, float]:
-        start, end = (
-            (datetime.fromisoformat(entry[name]) - created).total_seconds()
-            for name in ("start_date", "end_date")
-        )
-        return start, end
-
-    return {"run": since(run), **{ti["task_id"]: since(ti) for ti in tasks if ti["start_date"]}}
 
 
 if __name__ == "__main__":

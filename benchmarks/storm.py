@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.alerts import burst_ids, lay, lay_all, write_alerts
 from benchmarks.latency import NOOP, project_with_baseline
-from mxtvhf.errors import MxtVhfError
+from benchmarks.runs import Runs
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.settings import ADMIN, Settings
@@ -43,9 +43,6 @@ PAGES = {
 SINGLES = 4
 """Single alerts before the storm; the first one warms up and does not count."""
 ASK_EVERY_S = 1.0
-A_CHAIN_S = 30.0
-"""Time limit per chain."""
-
 
 Times = NDArray[np.float64]
 
@@ -102,20 +99,23 @@ def storm(folder: Path, alerts: int, seconds: float, port: int) -> None:
     settings = Settings(state=folder / "var", intake={"quiet_seconds": 7200, "close_seconds": 14400})
     bursts = write_alerts(folder / "bursts", islice(burst_ids(), SINGLES + alerts))
     project = project_with_baseline(folder)
-    with embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack:
+    with (
+        embedded_stack(settings, project=project, port=port, gp_port=port + 1) as stack,
+        closing(Runs(stack)) as ran,
+    ):
         wait_until(lambda: stack.api.unpause(NOOP), what=NOOP, timeout=60)
-        singles = [alerts_ended(stack, settings, [burst], 0.0) for burst in bursts[:SINGLES]][1:]
+        singles = [alerts_ended(ran, settings, [burst], 0.0) for burst in bursts[:SINGLES]][1:]
         with answer_times(stack) as answers:
-            ours = alerts_ended(stack, settings, bursts[SINGLES:], seconds)
+            ours = alerts_ended(ran, settings, bursts[SINGLES:], seconds)
         print_once(stack.api, settings, bursts)
-        noop_single = [noop_ended(stack.api, [f"single-{number}"]) for number in range(SINGLES)][1:]
-        noop = noop_ended(stack.api, [f"noop-{number}" for number in range(alerts)])
+        noop_single = [noop_ended(ran, [f"single-{number}"]) for number in range(SINGLES)][1:]
+        noop = noop_ended(ran, [f"noop-{number}" for number in range(alerts)])
     print_reports(ours, singles, noop, noop_single)
     print_throughput(ours, noop)
     print_answers(answers)
 
 
-def alerts_ended(stack: Stack, settings: Settings, bursts: list[Path], seconds: float) -> Chains:
+def alerts_ended(ran: Runs, settings: Settings, bursts: list[Path], seconds: float) -> Chains:
     """Drop alerts into the inbox and wait for the end of their runs."""
     came = (
         lay_all(bursts, settings.inbox, seconds)
@@ -123,54 +123,34 @@ def alerts_ended(stack: Stack, settings: Settings, bursts: list[Path], seconds: 
         else {bursts[0].name: lay(bursts[0], settings.inbox)}
     )
     moments = {f"{burst_id}__1": moment for burst_id, moment in came.items()}
-    return chains_ended(stack.api, DAG_ID, moments, [task for task, _ in REPORTS.values()])
+    return chains_ended(ran, DAG_ID, moments, [task for task, _ in REPORTS.values()])
 
 
-def noop_ended(api: AirflowApi, run_ids: list[str]) -> Chains:
+def noop_ended(ran: Runs, run_ids: list[str]) -> Chains:
     """Start no-op runs as fast as Airflow accepts them, and wait for their end."""
     moments = {}
     for run_id in run_ids:
         moments[run_id] = datetime.now(UTC)
-        api.start_run(run_id, {}, dag_id=NOOP)
-    return chains_ended(api, NOOP, moments, [task for _, task in REPORTS.values()])
+        ran.start(NOOP, run_id, {})
+    return chains_ended(ran, NOOP, moments, [task for _, task in REPORTS.values()])
 
 
-def chains_ended(
-    api: AirflowApi, dag_id: str, moments: dict[str, datetime], reports: Iterable[str]
-) -> Chains:
+def chains_ended(ran: Runs, dag_id: str, moments: dict[str, datetime], reports: Iterable[str]) -> Chains:
     """Wait for the end of runs and return their times, counted from the given moments."""
-    patience = 300.0 + A_CHAIN_S * len(moments)
-    for run_id in moments:
-        wait_until(lambda: has_ended(api, dag_id, run_id), what=run_id, timeout=patience)  # noqa: B023
+    ran.wait(dag_id, moments)
     ended, tasks, reported = [], 0, {name: list[float]() for name in REPORTS}
     for run_id in moments:
-        ended.append(seconds_of(api.run(run_id, dag_id=dag_id)["end_date"]))
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        ends = {ti["task_id"]: ti["end_date"] for ti in api.get(path)["task_instances"] if ti["hostname"]}
-        tasks += len(ends)
+        created, times = ran.created(dag_id, run_id).timestamp(), ran.times(dag_id, run_id)
+        ended.append(created + times["run"][1])
+        tasks += len(times) - 1
         for name, task in zip(REPORTS, reports, strict=True):
-            reported[name].append(seconds_of(ends[task]))
+            reported[name].append(created + times[task][1])
     return Chains(
         began=np.array([moment.timestamp() for moment in moments.values()]),
         reported={name: np.array(times) for name, times in reported.items()},
         ended=np.array(ended),
         tasks=tasks,
     )
-
-
-def has_ended(api: AirflowApi, dag_id: str, run_id: str) -> bool:
-    """Return True if a run has ended; else pause and return False, also if it has not started yet."""
-    with suppress(MxtVhfError):
-        if api.run(run_id, dag_id=dag_id)["state"] in ("success", "failed"):
-            return True
-    # An answer costs about 15 ms of CPU time; frequent requests would slow down the runs.
-    time.sleep(ASK_EVERY_S)
-    return False
-
-
-def seconds_of(text: str) -> float:
-    """Return a time of Airflow as seconds since 1970."""
-    return datetime.fromisoformat(text).timestamp()
 
 
 @contextmanager

@@ -33,13 +33,14 @@ ERRORS = {
 
 SECTIONS = {
     "Input files and the archive": ["mxtvhf/archive", "mxtvhf/models", "mxtvhf/cli/arguments.py"],
-    "Notices": ["mxtvhf/notices"],
+    "Notices": ["mxtvhf/notices", "mxtvhf/sky_notices"],
     "VHF telemetry": ["mxtvhf/telemetry"],
     "Event files, attitude files and on-board files": ["mxtvhf/events"],
     "Calibration, attitude and pointing": ["mxtvhf/instrument"],
     "Catalogues of known sources": ["mxtvhf/catalogues", "mxtvhf/cli/catalogue.py"],
     "Localisation": ["mxtvhf/localisation"],
     "Flux and spectrum": ["mxtvhf/analysis"],
+    "Line of sight and visibility": ["mxtvhf/followup", "mxtvhf/cli/followup.py"],
     "Cross-check": ["mxtvhf/crosscheck", "mxtvhf/workflow/steps/crosscheck_positions.py"],
     "Listener and inbox": ["mxtvhf/intake"],
     "Runs in Airflow": ["mxtvhf/workflow", "mxtvhf/cli/runs.py", "plugins/mxtvhf_airflow"],

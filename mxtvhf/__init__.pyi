@@ -1,6 +1,8 @@
 from .catalogues.store import CatalogueStore as CatalogueStore
 from .events.event_file import EventFile as EventFile
 from .events.event_file import read_event_file as read_event_file
+from .followup.line_of_sight import line_of_sight as line_of_sight
+from .followup.visibility import visibility as visibility
 from .instrument.calibration import (
     CalibrationStore as CalibrationStore,
 )
@@ -16,6 +18,7 @@ from .notices.alert import Alert as Alert
 from .notices.burst import burst_trigger_time as burst_trigger_time
 from .notices.voevent import read_alert as read_alert
 from .reporting.report import Report as Report
+from .reporting.report.followup_files import write_followup_files as write_followup_files
 from .simulator.scenario import scenario_of as scenario_of
 from .simulator.scenario import write_scenario as write_scenario
 from .telemetry import decode_stream as decode_stream

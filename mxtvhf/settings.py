@@ -53,6 +53,7 @@ NotifiedEvent = Literal[
     "retraction",
     "run_failed",
     "intake_silent",
+    "other_mission",
 ]
 """Events that a rule can notify people of."""
 
@@ -184,7 +185,7 @@ class NotificationPolicy(Model):
     )
     rules: tuple[NotificationRule, ...] = Field(
         default=(
-            NotificationRule(events=("first_notice", "intake_silent")),
+            NotificationRule(events=("first_notice", "intake_silent", "other_mission")),
             NotificationRule(
                 events=("first_position", "decision_wanted", "result_changed", "retraction", "run_failed"),
                 escalate=True,
@@ -362,6 +363,11 @@ class Settings(BaseSettings):
         default=(),
         description="remote catalogue services to search, by name in cone_search.toml (JSON list)",
         examples=['["4xmm", "erass1"]'],
+    )
+
+    observatories: Path | None = Field(
+        default=None,
+        description="TOML file of telescopes for the visibility; None: followup/observatories.toml",
     )
 
     @field_validator("intake_user")

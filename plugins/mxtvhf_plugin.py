@@ -3,7 +3,8 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
-from mxtvhf_airflow.links import PREFIX, ComparisonLink, DeskLink, ReportLink
+from mxtvhf_airflow.addresses import PREFIX
+from mxtvhf_airflow.links import ComparisonLink, DeskLink, PreliminaryReportLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web.app import create_app
 
@@ -49,6 +50,11 @@ class MxtVhfPlugin(AirflowPlugin):
             "url_route": "report",
         },
     ]
-    operator_extra_links = [ReportLink(), DeskLink(), ComparisonLink()]  # noqa: RUF012
+    operator_extra_links = [  # noqa: RUF012
+        ReportLink(),
+        PreliminaryReportLink(),
+        DeskLink(),
+        ComparisonLink(),
+    ]
     listeners = [listener]  # noqa: RUF012
     priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012

@@ -67,7 +67,7 @@ def test_a_wrong_value_is_one_line(name, value, cause):
 
 def test_every_setting_that_is_not_any_text_or_path_has_a_wrong_value_here():
     text = {"calibration", "airflow_user", "airflow_password_file", "airflow_ca", "gcn_credentials",
-            "webhook_file", "nats_url", "nats_credentials", "nats_trusted_keys"}  # fmt: skip
+            "webhook_file", "observatories", "nats_url", "nats_credentials", "nats_trusted_keys"}  # fmt: skip
     # The files and the NATS URL are checked by what opens them: a fault of NATS must not stop the inbox.
     assert {name.lower() for name, _, _ in WRONG} == Settings.model_fields.keys() - text
 

@@ -180,8 +180,7 @@ class SpectralFit(Model):
     """Hydrogen column density with its 90 % interval; None in older results."""
     flux_band_kev: tuple[float, float]
     nh_1e22_cm2: Measurement
-    """Hydrogen column density, 1e22/cm2; its errors are 0 if it was fixed. The unit avoids numbers such as
-    1e21, which Airflow's XCom returns as an integer of more than 64 bits that Airflow cannot process."""
+    """Hydrogen column density, 1e22/cm2; its errors are 0 if it was fixed."""
     nh_free: bool
     """True if the column was fitted with the Galactic column as a prior; the intervals of index and fluxes
     then include its uncertainty. False in results of versions before 0.3."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from math import floor, log
@@ -16,6 +16,7 @@ from mxtvhf.catalogues.bright import BRIGHT_XRAY
 from mxtvhf.catalogues.brightness import flux_ladder
 from mxtvhf.catalogues.columns import Choice, Mapped, map_columns
 from mxtvhf.catalogues.healpix import ORDER
+from mxtvhf.catalogues.model import SourceClass
 from mxtvhf.catalogues.readers import read_parts
 from mxtvhf.catalogues.rows import Evidence, convert
 from mxtvhf.catalogues.version import (
@@ -53,6 +54,7 @@ def add_catalogue(
     *,
     reference: str | None = None,
     flux_band_kev: tuple[float, float] | None = None,
+    contains: Sequence[SourceClass] = (),
     confirmed: bool = False,
 ) -> CatalogueVersion:
     """Ingest a catalogue file as the new current version of a catalogue.
@@ -71,6 +73,8 @@ def add_catalogue(
         Publication of the catalogue.
     flux_band_kev
         Energy band of its fluxes, keV.
+    contains
+        Classes of its sources; with several, the classification of each source decides.
     confirmed
         True to add the catalogue in spite of doubts.
 
@@ -112,6 +116,7 @@ def add_catalogue(
                 mapping=mapped.described() | evidence.described(),
                 doubts=tuple(doubts),
                 flux_band_kev=flux_band_kev,
+                contains=tuple(dict.fromkeys(contains)),
                 brightest=_brightest(database),
                 rows=rows,
                 unusable={reason: count for reason, count in unusable.items() if count},

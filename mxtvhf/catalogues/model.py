@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.position import Declination, Position, RightAscension
+
+
+class SourceClass(StrEnum):
+    """What a catalogue contains, by its meaning for a burst."""
+
+    X_RAY = "x-ray"
+    """Bright X-ray sources, which may be the detected source itself."""
+    AGN_AND_STARS = "agn-and-stars"
+    """Active galactic nuclei and stars, which may flare."""
+    GALAXIES = "galaxies"
+    """Galaxies, which may be the host."""
 
 
 class CatalogueSource(Model):

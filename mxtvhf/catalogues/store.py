@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources
-from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.catalogues.model import CatalogueAnswer, SourceClass
 from mxtvhf.catalogues.removal import versions_named
 from mxtvhf.catalogues.version import (
     CatalogueVersion,
@@ -92,6 +92,26 @@ class CatalogueStore:
             Catalogue.
         """
         return disabled_file(self.folder, name).exists()
+
+    def contents(self, catalogue: str) -> tuple[SourceClass, ...]:
+        """Return the classes of the sources of a catalogue in its current version.
+
+        Parameters
+        ----------
+        catalogue
+            Name of the catalogue.
+
+        Returns
+        -------
+        tuple of SourceClass
+            Empty if the user gave none, or if the description cannot be read.
+        """
+        if catalogue == BRIGHT_XRAY:
+            return (SourceClass.X_RAY,)
+        try:
+            return read_version(self.folder, *self._which(catalogue)).contains
+        except (Failure, InvalidInput):
+            return ()
 
     def versions(self) -> tuple[CatalogueVersion, ...]:
         """Return all readable versions of all ingested catalogues, the current one of each last."""

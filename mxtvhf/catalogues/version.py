@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime
 
+from mxtvhf.catalogues.model import SourceClass
 from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.base import Model, NonNegative
 from mxtvhf.models.kept import KeptModel, read_kept
@@ -51,6 +52,8 @@ class CatalogueVersion(KeptModel):
     doubts: tuple[str, ...] = ()
     """Doubts that the user confirmed."""
     flux_band_kev: tuple[float, float] | None = None
+    contains: tuple[SourceClass, ...] = ()
+    """Classes of its sources according to the user; empty if not given and in older versions."""
     brightest: tuple[float, ...] = ()
     """Flux of the 1st, 2nd, 4th, 8th, ... brightest source, erg/cm2/s; empty without fluxes and in older
     versions."""

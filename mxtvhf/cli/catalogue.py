@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mxtvhf.catalogues.bright import BRIGHT_XRAY, bright_sources
-from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.catalogues.model import CatalogueAnswer, SourceClass
 from mxtvhf.catalogues.store import LIMIT, CatalogueStore
 from mxtvhf.cli.arguments import declination, input_file, radius_arcsec, right_ascension, utf8_text
 from mxtvhf.errors import Failure, InvalidInput
@@ -56,6 +56,12 @@ def add(
     ] = None,
     flux_unit: Annotated[str | None, typer.Option(help="same as --unit flux=UNIT")] = None,
     flux_band: Annotated[tuple[float, float] | None, typer.Option(help="band of the fluxes, keV")] = None,
+    contains: Annotated[
+        list[SourceClass] | None,
+        typer.Option(
+            help="class of its sources; repeat the option for a mixed catalogue, whose classifications decide"
+        ),
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(parser=utf8_text, metavar="TEXT", help="publication of the catalogue")
     ] = None,
@@ -102,6 +108,7 @@ def add(
         choice,
         reference=reference,
         flux_band_kev=flux_band,
+        contains=contains or (),
         confirmed=yes,
     )
     if as_json:
@@ -263,6 +270,7 @@ def _version_text(version: CatalogueVersion, fault: str | None, *, is_disabled: 
     return [
         f"{version.catalogue} {version.version}: {version.sources} sources, {version.reference}{disabled}",
         f"    added {utc_text(version.added)} from {version.file} (SHA-256 {version.file_sha256[:12]})",
+        *([f"    contains {' and '.join(version.contains)}"] if version.contains else []),
         *([f"    DAMAGED: {fault}"] if fault else []),
     ]
 

@@ -23,6 +23,7 @@ from mxtvhf.cli import (
     catalogue,
     deploy,
     duty,
+    followup,
     maintenance,
     messages,
     replay,
@@ -45,7 +46,7 @@ app = typer.Typer(
 OWN_CONFIG = ("service", "config", "cluster")
 """Commands that read their configuration file themselves, because only some services may read its secrets."""
 OF_AN_INSTALLATION = (
-    "start", "info", "replay", "log-queue", "announce", "catalogue",
+    "start", "info", "replay", "log-queue", "announce", "catalogue", "followup",
     "health", "backup", "restore", "retention", "listen", "duty",
 )  # fmt: skip
 """Commands that by default work on the installation of this machine."""
@@ -193,6 +194,7 @@ PANELS = {
         science.localise,
         science.analyse,
         science.crosscheck,
+        followup.followup,
         announce.announce,
         science.simulate,
         science.calibration,

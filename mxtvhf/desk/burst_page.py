@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
+from typing import TypedDict
 from urllib.parse import quote
 
 from mxtvhf.analysis.model import LightCurve
@@ -28,12 +29,14 @@ from mxtvhf.desk.decision import (
     refusal_in,
 )
 from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.followup import FollowUp, follow_up
 from mxtvhf.desk.gp_line import GpLine, gp_line
 from mxtvhf.desk.headline import Candidate, candidates, pair_of
 from mxtvhf.desk.notice_result import NoticeResult, kind_of_notices, notice_result
 from mxtvhf.desk.sky_view import SkyView, sky_view
 from mxtvhf.desk.source_charts import PositionOfUpdate, light_curve_chart, spectrum_chart, trend_chart
 from mxtvhf.desk.states import State, kind_of
+from mxtvhf.followup.line_of_sight import line_of_sight
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position, superseded
 from mxtvhf.notices.alert import Alert
@@ -49,6 +52,7 @@ from mxtvhf.reporting.report.verdict import (
     verdict_facts,
     verdict_line,
 )
+from mxtvhf.sky_notices.coincidence import OtherMissions, other_missions
 from mxtvhf.workflow.runs import Run
 
 REFRESH_S = 2
@@ -138,7 +142,11 @@ class BurstPage:
     comments: tuple[Comment, ...] = ()
     """Comments on the burst, oldest first."""
     context: tuple[ContextRow, ...] = ()
-    """Facts about the direction of the burst; empty without a position."""
+    """Line of sight to the position; empty without one."""
+    follow_up: FollowUp | None = None
+    """Visibility of the position; None without one."""
+    other_missions: OtherMissions | None = None
+    """Events of other missions that fit the burst, from the notices received until now."""
 
     @property
     def announced(self) -> Release | None:
@@ -396,7 +404,10 @@ def burst_page(
         state_words=line.state_words,
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         by_notices=by_notices,
-        context=_context(decision.release.position if decision.release else best, by_notices, now),
+        **_surroundings(decision.release.position if decision.release else best, by_notices, files, now),
+        other_missions=_other_missions(
+            burst_id, report, by_notices, files, is_test=line.kind is RunKind.TEST
+        ),
     )
 
 
@@ -422,14 +433,39 @@ def _received_only(
         notices=notices,
         refresh_s=REFRESH_S,
         by_notices=by_notices,
-        context=_context(None, by_notices, now),
+        **_surroundings(None, by_notices, files, now),
+        other_missions=_other_missions(burst_id, None, by_notices, files, is_test=kind is RunKind.TEST),
         comments=tuple(files.comments.of(burst_id)),
     )
 
 
-def _context(best: Position | None, by_notices: NoticeResult | None, now: datetime) -> tuple[ContextRow, ...]:
+class _Surroundings(TypedDict, total=False):
+    """Fields of the page about the direction of the burst."""
+
+    context: tuple[ContextRow, ...]
+    follow_up: FollowUp
+
+
+def _surroundings(
+    best: Position | None, by_notices: NoticeResult | None, files: DeskFiles, now: datetime
+) -> _Surroundings:
+    """Return line of sight and visibility of the best position, else of that of the notices."""
     place = best or (by_notices.position if by_notices else None)
-    return context_rows(place, now) if place else ()
+    if place is None:
+        return {}
+    sight = line_of_sight(
+        place.ra_deg, place.dec_deg, now, r90_arcsec=place.r90_arcsec, catalogues=files.catalogues
+    )
+    return {"context": context_rows(sight), "follow_up": follow_up(place, now, files.observatories)}
+
+
+def _other_missions(
+    burst_id: str, report: Report | None, by_notices: NoticeResult | None, files: DeskFiles, *, is_test: bool
+) -> OtherMissions:
+    """Compare the burst with the notices received until now, which may be newer than its report."""
+    trigger = report.trigger_time if report else by_notices.trigger_time if by_notices else None
+    place = (report.best_position if report else None) or (by_notices.position if by_notices else None)
+    return other_missions(files.sky, burst_id, trigger, place, is_test=is_test)
 
 
 def _history(run: Run, shown: Run, questions: Mapping[str, AskedQuestion], files: DeskFiles) -> HistoryLine:

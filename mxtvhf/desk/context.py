@@ -1,23 +1,15 @@
-"""Facts about the direction of a burst that do not depend on the photons, for the context panel.
-
-A provider yields rows for a position and a time; it is listed in ``PROVIDERS``. It must be fast and work
-without network access, since every request of the page calls it.
-"""
+"""Facts about the direction of a burst that do not depend on the photons, for the context panel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from math import asin, atan2, cos, degrees, radians
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
-import erfa
-
-from mxtvhf.analysis.galactic_column import galactic_column
-from mxtvhf.errors import InvalidInput
-from mxtvhf.models.angles import separation_arcsec
+from mxtvhf.catalogues.model import SourceClass
+from mxtvhf.followup.model import KnownSources, LineOfSight
+from mxtvhf.models.angles import angle_text
 from mxtvhf.models.base import Model
-from mxtvhf.models.galactic import galactic_deg, galactic_text
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.position import Position
 from mxtvhf.reporting.report.page import sky_links
 
@@ -27,6 +19,13 @@ SUN_LIMIT_DEG = 45.0
 """Elongation below which ground-based telescopes can hardly observe a position."""
 MOON_LIMIT_DEG = 30.0
 """Angular distance below which the Moon brightens the sky around a position."""
+
+CLASSES = {
+    SourceClass.X_RAY: "X-ray sources",
+    SourceClass.AGN_AND_STARS: "AGN and stars",
+    SourceClass.GALAXIES: "Galaxies",
+    None: "Other sources",
+}
 
 
 class ContextRow(Model):
@@ -39,64 +38,61 @@ class ContextRow(Model):
     """Conclusion, or source of the number."""
 
 
-Provider = Callable[[Position, datetime], Iterator[ContextRow]]
-"""Function that yields rows for a position and a time (UTC)."""
+def context_rows(sight: LineOfSight) -> tuple[ContextRow, ...]:
+    """Return the rows of the panel from the line of sight to a position."""
+    return (*_galactic_rows(sight), *_sun_and_moon_rows(sight), *map(_source_row, sight.sources))
 
 
-def context_rows(position: Position, now: datetime) -> tuple[ContextRow, ...]:
-    """Return the rows of all providers for a position and a time (UTC)."""
-    return tuple(row for provider in PROVIDERS for row in provider(position, now))
+def _galactic_rows(sight: LineOfSight) -> Iterator[ContextRow]:
+    near = "Galactic plane" if abs(sight.galactic_latitude_deg) < PLANE_DEG else ""
+    yield ContextRow(label="Galactic", value=galactic_text(sight.ra_deg, sight.dec_deg), note=near)
+    latitude = round(sight.ecliptic_latitude_deg, 1) + 0.0
+    yield ContextRow(label="Ecliptic", value=f"latitude {latitude:+.1f} deg")
+    if (dust := sight.extinction) is None:
+        yield _unknown("Extinction", sight, "Galactic extinction")
+    else:
+        plane = "uncertain in the Galactic plane; " if near else ""
+        value = f"E(B-V) {dust.e_b_v_mag:.3f}, A_V {dust.a_v_mag:.2f} mag"
+        yield ContextRow(label="Extinction", value=value, note=plane + dust.source)
+    if sight.nh_cm2 is None:
+        yield _unknown("Galactic N_H", sight, "Galactic column")
+    else:
+        value = f"{sight.nh_cm2:.1e} /cm2"
+        yield ContextRow(label="Galactic N_H", value=value, note=sight.nh_source or "")
 
 
-def galactic_rows(position: Position, now: datetime) -> Iterator[ContextRow]:
-    """Return the Galactic coordinates and the Galactic hydrogen column."""
-    latitude = galactic_deg(position.ra_deg, position.dec_deg)[1]
-    near = "Galactic plane" if abs(latitude) < PLANE_DEG else ""
-    yield ContextRow(label="Galactic", value=galactic_text(position.ra_deg, position.dec_deg), note=near)
-    try:
-        column = galactic_column(position.ra_deg, position.dec_deg)
-    except InvalidInput as error:
-        yield ContextRow(label="Galactic N_H", value="unknown", note=str(error))
+def _unknown(label: str, sight: LineOfSight, quantity: str) -> ContextRow:
+    note = "; ".join(reason for reason in sight.not_checked if reason.startswith(quantity))
+    return ContextRow(label=label, value="unknown", note=note)
+
+
+def _sun_and_moon_rows(sight: LineOfSight) -> Iterator[ContextRow]:
+    """Yield the distances in whole degrees, since the parallax of the Moon is up to 1 degree."""
+    if sight.sun_deg is None or sight.moon_deg is None or sight.moon_illuminated is None:
+        yield _unknown("Sun, Moon", sight, "time")
         return
-    yield ContextRow(label="Galactic N_H", value=f"{column.nh_cm2:.1e} /cm2", note=column.source)
+    note = "hardly observable from the ground" if sight.sun_deg < SUN_LIMIT_DEG else ""
+    yield ContextRow(label="Sun", value=f"{sight.sun_deg:.0f} deg away", note=note)
+    lit = f"{100.0 * sight.moon_illuminated:.0f} % illuminated"
+    note = f"{lit}, close" if sight.moon_deg < MOON_LIMIT_DEG else lit
+    yield ContextRow(label="Moon", value=f"{sight.moon_deg:.0f} deg away", note=note)
 
 
-def sun_and_moon_rows(position: Position, now: datetime) -> Iterator[ContextRow]:
-    """Return the angular distances of Sun and Moon, as seen from the centre of the Earth.
-
-    In whole degrees, since the parallax of the Moon is up to 1 degree.
-    """
-    sun, moon = sun_and_moon_deg(now)
-    away = separation_arcsec(position.ra_deg, position.dec_deg, *sun) / 3600.0
-    note = "hardly observable from the ground" if away < SUN_LIMIT_DEG else ""
-    yield ContextRow(label="Sun", value=f"{away:.0f} deg away", note=note)
-    away = separation_arcsec(position.ra_deg, position.dec_deg, *moon) / 3600.0
-    elongation = separation_arcsec(*sun, *moon) / 3600.0
-    lit = f"{50.0 * (1.0 - cos(radians(elongation))):.0f} % illuminated"
-    note = f"{lit}, close" if away < MOON_LIMIT_DEG else lit
-    yield ContextRow(label="Moon", value=f"{away:.0f} deg away", note=note)
+def _source_row(known: KnownSources) -> ContextRow:
+    label = CLASSES[known.source_class]
+    if not known.checked:
+        return ContextRow(label=label, value="not checked", note=known.reason or "")
+    least = "at least " if known.is_lower_limit else ""
+    value = f"{least}{known.count or 'none'} within {angle_text(known.radius_arcsec)}"
+    if (near := known.nearest) is None:
+        return ContextRow(label=label, value=value, note=_incomplete(known))
+    kind = f", {near.classification}" if near.classification else ""
+    note = f"nearest: {near.name}{kind} ({near.catalogue}), {angle_text(near.separation_arcsec)}"
+    return ContextRow(label=label, value=value, note="; ".join(filter(None, (note, _incomplete(known)))))
 
 
-def sun_and_moon_deg(now: datetime) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return right ascension and declination of Sun and Moon from the centre of the Earth, degrees.
-
-    Computed by ERFA's ``epv00`` and ``moon98``. UTC is used for TDB: in that minute the Moon moves 0.01 deg.
-    """
-    day = erfa.dtf2d("UTC", now.year, now.month, now.day, now.hour, now.minute, now.second)
-    earth, _ = erfa.epv00(*day)
-    return _direction([-float(one) for one in earth[0]]), _direction(
-        [float(one) for one in erfa.moon98(*day)[0]]
-    )
-
-
-def _direction(place: Sequence[float]) -> tuple[float, float]:
-    x, y, z = place
-    distance = (x * x + y * y + z * z) ** 0.5
-    return degrees(atan2(y, x)) % 360.0, degrees(asin(z / distance))
-
-
-PROVIDERS: tuple[Provider, ...] = (galactic_rows, sun_and_moon_rows)
-"""Providers in the order of their rows."""
+def _incomplete(known: KnownSources) -> str:
+    return f"not checked: {known.reason}" if known.reason else ""
 
 
 def context_links(burst_id: str, position: Position) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT, ReportSummary, product_folder
+from mxtvhf.catalogues.store import CatalogueStore
 from mxtvhf.desk.comments import Comments
 from mxtvhf.desk.states import State, kind_of, state_of
 from mxtvhf.errors import InvalidInput
@@ -33,6 +34,7 @@ from mxtvhf.reporting.announcement.question import report_at
 from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.runs import Run
 
 log = logging.getLogger(__name__)
@@ -60,13 +62,16 @@ class MeasuredCurve(KeptModel):
 
 
 class DeskFiles:
-    """Reports, releases, comments and raw notices of an installation."""
+    """Reports, releases, comments, raw notices and catalogues of an installation."""
 
     def __init__(self, settings: Settings) -> None:
         self.products = settings.products
         self.releases = settings.releases
         self.archive = Archive(settings.archive)
+        self.sky = SkyStore(settings.archive)
         self.comments = Comments(settings.desk_records / "comments")
+        self.catalogues = CatalogueStore(settings.catalogues)
+        self.observatories = settings.observatories
 
     def summary(self, burst_id: str, run_id: str) -> ReportSummary | None:
         """Return the summary of the final or else the preliminary report; None without a readable one."""

@@ -10,7 +10,7 @@ def page_headers(**sources: str) -> dict[str, str]:
 
     Parameters
     ----------
-    sources
+    **sources
         Directives of the Content Security Policy with their values, for example ``img_src="'self' data:"``.
         They replace the defaults: nothing is loaded, no form is sent, and only pages of this server may show
         it in a frame.

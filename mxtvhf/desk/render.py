@@ -24,6 +24,8 @@ from mxtvhf.desk.states import State
 from mxtvhf.desk.statistics import Month, statistics_charts
 from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.ids import RunKind
+from mxtvhf.reporting.report.figures import figure_path
+from mxtvhf.reporting.report.followup_files import FOLLOWUP_FILES
 from mxtvhf.reporting.report.page import page_environment
 from mxtvhf.reporting.report.plots import detector_frame
 from mxtvhf.workflow.runs import Run
@@ -181,6 +183,7 @@ def _row(line: BurstLine, base: str) -> Markup:
 def _environment() -> Environment:
     environment = page_environment(PackageLoader("mxtvhf.desk"))
     environment.filters |= {
+        "figure_path": figure_path,
         "galactic": lambda position: galactic_text(position.ra_deg, position.dec_deg),
         "origin_word": origin_word,
         "row": _row,
@@ -191,6 +194,7 @@ def _environment() -> Environment:
         "version": __version__,
         "detector_frame": detector_frame(),
         "max_comment": MAX_COMMENT,
+        "followup_files": FOLLOWUP_FILES,
         "announcement_text": announcement_text,
     }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))

@@ -26,6 +26,22 @@ from mxtvhf.models.toml import read_toml
 log = logging.getLogger(__name__)
 
 TOPICS = tuple(f"gcn.notices.svom.voevent.{instrument}" for instrument in ("grm", "eclairs", "mxt", "vt"))
+OTHER_MISSIONS = (
+    *(f"gcn.notices.{name}" for name in (
+        "boom.alert", "einstein_probe.wxt.alert", "fermi.gbm.trigger", "fermi.lat.flare",
+        "icecube.gold_bronze_track_alerts", "icecube.lvk_nu_track_search", "maxi.gsc.unknown",
+        "swift.bat.guano", "svom.eclairs", "svom.grm",
+    )),
+    *(f"gcn.classic.voevent.{name}" for name in (
+        "FERMI_GBM_ALERT", "FERMI_GBM_FLT_POS", "FERMI_GBM_GND_POS", "FERMI_GBM_FIN_POS",
+        "FERMI_GBM_SUBTHRESH", "FERMI_LAT_GND", "FERMI_LAT_OFFLINE", "FERMI_LAT_POS_INI", "FERMI_LAT_POS_UPD",
+        "ICECUBE_ASTROTRACK_BRONZE", "ICECUBE_ASTROTRACK_GOLD", "ICECUBE_CASCADE",
+        "INTEGRAL_OFFLINE", "INTEGRAL_REFINED", "INTEGRAL_SPIACS", "INTEGRAL_WAKEUP", "MAXI_UNKNOWN",
+        "SWIFT_BAT_GRB_POS_ACK", "SWIFT_UVOT_POS", "SWIFT_XRT_POSITION",
+    )),
+    "igwn.gwalert",
+)  # fmt: skip
+"""Topics of other missions, see https://gcn.nasa.gov/missions. Topics that GCN lacks are logged once."""
 HEARTBEAT = "gcn.heartbeat"
 SILENCE_S = 60.0
 """Longest time without a heartbeat, seconds. GCN sends one every second, so a longer silence is a fault."""
@@ -45,6 +61,9 @@ class GcnAccess(Model):
     domain: str = "gcn.nasa.gov"
     group_id: str = "mxtvhf-listen"
     topics: tuple[str, ...] = TOPICS
+    other_missions: tuple[str, ...] = Field(
+        default=OTHER_MISSIONS, description="topics of other missions; empty: receive none"
+    )
     heartbeat: bool = True
     circulars: bool = Field(default=True, description="read event names from GCN Circulars")
     config: dict[str, str | int | bool] = Field(
@@ -70,6 +89,16 @@ class GcnAccess(Model):
         """
         return read_toml(path, cls, show_values=False)
 
+    def of_other_missions(self) -> GcnAccess:
+        """Return the access for the topics of other missions, with a consumer group of its own."""
+        return self.model_copy(
+            update={
+                "topics": self.other_missions,
+                "group_id": f"{self.group_id}-other-missions",
+                "circulars": False,
+            }
+        )
+
 
 class GcnKafka:
     """Receives notices from GCN's topics and commits an offset only after its notice is stored.
@@ -88,7 +117,7 @@ class GcnKafka:
         self,
         access: GcnAccess,
         keep: Callable[[ReceivedMessage], None],
-        read_circular: Callable[[bytes], object],
+        read_circular: Callable[[bytes], object] = lambda raw: None,
     ) -> None:
         self._access = access
         self._keep = keep

@@ -21,8 +21,11 @@ from mxtvhf.models.text import escaped
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".xml", ".voevent", ".bin", ".vhf", ".fits")
+SUFFIXES = (".xml", ".voevent", ".bin", ".vhf", ".fits", ".json")
 """File name suffixes of inputs, in lower or upper case."""
+JSON = ".json"
+JSON_A_SCAN = 20
+"""Notices of other missions taken in a scan, so that an alert never waits for a storm of them."""
 ASIDE = ".set-aside"
 """Folder inside the inbox for files that can never be read."""
 MAX_DEPTH = 20
@@ -94,13 +97,23 @@ class Inbox:
         """Take in the files that did not change since the previous scan."""
         found = {path: stamp for path in self._files() if (stamp := _stamp(path)) is not None}
         self._left = {path: stamp for path, stamp in self._left.items() if found.get(path) == stamp}
-        for path, stamp in sorted(found.items()):
+        for path, stamp in self._in_turn(found):
             if path.suffix.lower() not in SUFFIXES:
                 self._leave(path)
             elif self._stamps.get(path) == stamp and path not in self._left:
                 self._take(path, stamp)
         self._stamps = found
         self._others &= found.keys()
+
+    def _in_turn(self, found: dict[Path, _Stamp]) -> list[tuple[Path, _Stamp]]:
+        """Return the files to look at in a scan: notices of other missions come last, and only some."""
+        own = sorted(path for path in found if path.suffix.lower() != JSON)
+        others = sorted(
+            path
+            for path, stamp in found.items()
+            if path.suffix.lower() == JSON and self._stamps.get(path) == stamp and path not in self._left
+        )
+        return [(path, found[path]) for path in (*own, *others[:JSON_A_SCAN])]
 
     def _leave(self, path: Path) -> None:
         if path not in self._others:

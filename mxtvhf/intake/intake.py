@@ -18,9 +18,12 @@ from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planner import plan_runs
+from mxtvhf.intake.sky_notices import SkyNotices
 from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.models.kept import BAD_FILE, log_once
 from mxtvhf.settings import IntakePolicy
+from mxtvhf.sky_notices.reading import is_sky_notice
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 log = logging.getLogger(__name__)
@@ -67,6 +70,7 @@ class Intake:
     ) -> None:
         self.archive = archive
         self.incoming = Spool(archive.root)
+        self.sky = SkyNotices(SkyStore(archive.root))
         self._alive = [alive_file(archive.root), *([heartbeat] if heartbeat else [])]
         self.bursts = OpenBursts(archive.root)
         self._api = api
@@ -80,7 +84,13 @@ class Intake:
         self._next_attempt = 0.0
 
     def keep(self, message: ReceivedMessage) -> None:
-        """Store a message durably (see `Spool.keep`) and wake the intake. Sources call it from any thread."""
+        """Store a message durably (see `Spool.keep`) and wake the intake. Sources call it from any thread.
+
+        A notice of another mission starts no run and goes to `SkyNotices`.
+        """
+        if is_sky_notice(message.raw):
+            self.sky.keep(message)
+            return
         self.incoming.keep(message)
         self._woken.set()
 

@@ -99,6 +99,7 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
     found: dict[str, Work] = {
         "intake": intake.run,
         "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
+        "other missions": intake.sky.run,
         "open questions": OpenQuestions(intake.archive, settings.products, api.separate()).run,
     }
     if (policy := settings.notification) is not None:
@@ -128,7 +129,11 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
 
             GcnKafka(GcnAccess.from_file(credentials), intake.keep, read_circular).run(stop, works)
 
-        found["GCN"] = hear_gcn
+        def hear_other_missions(stop: threading.Event, works: Callable[[], None]) -> None:
+            # A consumer of its own: a storm of these notices must not delay those of SVOM.
+            GcnKafka(GcnAccess.from_file(credentials).of_other_missions(), intake.keep).run(stop, works)
+
+        found["GCN"], found["GCN other missions"] = hear_gcn, hear_other_missions
     return found
 
 

@@ -154,7 +154,7 @@ def _without(systematic: float, total: float | None) -> float | None:
 
 
 def _read(raw: bytes) -> Alert:
-    root = _parse(raw)
+    root = parse_xml(raw)
     ivorn, burst_id, notice_type = _identity(root)
     version, role = _version(root), _role(root)
     odd = OddValues()
@@ -199,8 +199,24 @@ def _read(raw: bytes) -> Alert:
         raise InvalidInput(f"{where} {shown(str(first['input']))}: {first['msg']}") from None
 
 
-def _parse(raw: bytes) -> etree._Element:
-    """Parse untrusted XML; nothing is fetched, expanded or executed."""
+def parse_xml(raw: bytes) -> etree._Element:
+    """Parse untrusted XML; nothing is fetched, expanded or executed.
+
+    Parameters
+    ----------
+    raw
+        The document as received.
+
+    Returns
+    -------
+    lxml.etree._Element
+        The root element, without comments and processing instructions.
+
+    Raises
+    ------
+    InvalidInput
+        The document is too large, not XML, or has a document type.
+    """
     if len(raw) > MAX_ALERT_BYTES:
         raise InvalidInput(f"{len(raw)} bytes is too large; expected at most {MAX_ALERT_BYTES}")
     start = raw[:512].removeprefix(b"\xef\xbb\xbf").strip().lower()

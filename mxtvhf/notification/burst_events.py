@@ -164,6 +164,7 @@ class BurstWatch:
                 ),
                 run_id=report.run_id,
                 verdict=str(report.verdict),
+                seen_by=report.other_missions.seen_by if report.other_missions else (),
                 position=report.best_position,
             )
             known[key] = occurrence

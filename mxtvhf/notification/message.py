@@ -59,7 +59,9 @@ def _evidence(report: Report) -> str:
         significance = f"TS {found.ts:.0f} ({found.ts**0.5:.0f} sigma), {found.n_source:.0f} source photons"
     else:
         significance = f"no MXT source detected, {upper_limit_text(found) or 'no upper limit'}"
-    return f"{significance}; {report.verdict}"
+    others = report.other_missions
+    also = f"; {others.summary}" if others and others.seen_by else ""
+    return f"{significance}; {report.verdict}{also}"
 
 
 def _body(*, what: str, where: str | None, evidence: str | None, do: str, link: str | None) -> str:

@@ -36,6 +36,8 @@ class Occurrence(KeptModel):
     """The addressed person; None if the rules determine the addressees."""
     verdict: str = ""
     """Verdict of the result; empty without a result."""
+    seen_by: tuple[str, ...] = ()
+    """Instruments of other missions that probably detected the burst, as far as the message names them."""
     position: Position | None = None
     """Best position of the result; None without a result."""
 

@@ -31,6 +31,7 @@ from mxtvhf.notification.message import plain_body
 from mxtvhf.notification.model import INSTALLATION, Addressed, Attempt, Occurrence
 from mxtvhf.notification.rota import Rota, read_rota
 from mxtvhf.notification.sending import TIMEOUT_S, Sending, warm_up
+from mxtvhf.notification.sky_events import SkyWatch
 from mxtvhf.settings import NotificationPolicy, Settings
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Notifier:
         self._releases = settings.releases
         self._desk = settings.desk
         self._watch = BurstWatch(self._archive, settings.products, self.ledger, self._desk)
+        self._sky = SkyWatch(self._archive, self.ledger, self._desk)
         self._channels: list[Channel] = []
         self._rota: Rota | None = None
         self._minute: datetime | None = None
@@ -128,6 +130,7 @@ class Notifier:
         """Perform one round at the time ``now`` (UTC). Errors are those of `run`."""
         self._collect(now)
         self._watch.look(now)
+        self._sky.look(now)
         if (minute := now.replace(second=0, microsecond=0)) != self._minute:
             self._read_files()
             self._watch_intake(now)

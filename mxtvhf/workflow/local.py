@@ -28,7 +28,7 @@ from mxtvhf.models.text import escaped, is_utf8
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
+from mxtvhf.reporting.report import RunRecord, draw_figures
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.gp.polling import Polling
@@ -90,6 +90,7 @@ def process_burst(
     gp_timeout_s: float = 600.0,
     store: CalibrationStore | None = None,
     catalogues: Catalogues | None = None,
+    figures: bool = True,
 ) -> Path:
     """Run all steps on one alert and write its report.
 
@@ -109,6 +110,8 @@ def process_burst(
         Calibration files; by default those of the package.
     catalogues
         Catalogues of known sources; None to check none, which the report states.
+    figures
+        True to draw the figures of both reports after the reports are written.
 
     Returns
     -------
@@ -169,10 +172,10 @@ def process_burst(
         run_record, run_id, conf, reception, extraction, event, localisation,
         out=out, timeline=timeline.entries,
     )  # fmt: skip
-    early, analysis = None, None
+    analysis = None
     if localisation is not None:
         with timeline.step("preliminary_report"):
-            early = preliminary_report(
+            preliminary_report(
                 record(), photons=photons, out=out, written=datetime.now(UTC), catalogues=catalogues
             )
         with timeline.step("source_analysis"):
@@ -181,8 +184,12 @@ def process_burst(
         gp = _ask_gp(conf, event, gp_url, gp_timeout_s)
     with timeline.step("crosscheck_positions"):
         crosscheck = crosscheck_positions(alerts, localisation, gp, catalogues=catalogues)
-    run = record(analysis=analysis, preliminary=early)
+    run = record(analysis=analysis)
     products = update_ba(run, crosscheck, photons=photons, out=out, written=datetime.now(UTC))
+    if figures:
+        if localisation is not None:
+            draw_figures(out, "preliminary")
+        draw_figures(out, "final")
     return out / products.json_file.path
 
 
@@ -195,7 +202,6 @@ def run_record(
     localisation: Localisation | None,
     *,
     analysis: SourceAnalysis | None = None,
-    preliminary: ReportProducts | None = None,
     out: Path,
     timeline: Sequence[TimelineEntry],
     is_replay: bool = False,
@@ -216,8 +222,6 @@ def run_record(
         Result of ``vhf_localisation``; None if the step failed.
     analysis
         Light curve and spectrum; None before ``source_analysis`` or if it failed.
-    preliminary
-        The preliminary report, whose unchanged plots are reused; None without one.
     out
         Product folder of the run; product paths in the report are relative to it.
     timeline
@@ -239,9 +243,6 @@ def run_record(
         products |= localisation.products
     if analysis is not None:
         products |= analysis.products
-    if preliminary is not None:
-        plots = preliminary.plots
-        products |= {name: plots[name] for name in SAME_IN_FINAL if name in plots}
     return RunRecord(
         run_id=run_id,
         sequence=conf.sequence,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
@@ -26,16 +26,23 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from mxtvhf.archive.products import product_folder
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.desk.decision import DECISION_TASK_ID, AskedQuestion
-from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.errors import Failure, InvalidInput, Retriable
+from mxtvhf.models.base import Model
 from mxtvhf.models.ids import RUN_DAG_IDS, TEST_MARK, RunKind, kind_of_run, run_id_of
+from mxtvhf.models.kept import log_once
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
-from mxtvhf_airflow.alert_role import is_test_alert
+from mxtvhf.workflow.step_results import StepResults
+from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
+from mxtvhf_airflow.alert_role import is_test_alert, settings
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
 from mxtvhf_airflow.run_context import GP_TASKS, REASON_KEY, TIMING_KEY
+
+M = TypeVar("M", bound=Model)
 
 
 def start_run(conf: RunConf, user: str) -> tuple[str, bool]:
@@ -228,6 +235,31 @@ def problems_of(run: DagRun, session: Session) -> Iterable[StepProblem]:
 
 def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
     """Return the state of GP's analysis as the fields ``gp`` and ``gp_requested`` of a run."""
+    wait, start = GP_TASKS
+    results, conf = None, _conf(run)
+    if conf is not None:
+        out = product_folder(settings().products, conf.burst_id, run.run_id)
+        results = StepResults(out, run.dag_id, run.run_id)
+    outcome = _written(results, wait, GpOutcome)
+    started = _written(results, start, GpStart)
+    if started is not None:
+        asked = results.record(start).ended if results and started.process_id else None
+        outcome = outcome or started.not_asked or _gp_xcoms(run, session)["gp"]
+        return {"gp": outcome, "gp_requested": asked}
+    return _gp_xcoms(run, session)
+
+
+def _written(results: StepResults | None, task_id: str, model: type[M]) -> M | None:
+    """Return the result of a step; None if there is none or it is unreadable, which is logged."""
+    try:
+        return results.read_if_written(task_id, model) if results else None
+    except Failure as error:
+        log_once(str(error))
+        return None
+
+
+def _gp_xcoms(run: DagRun, session: Session) -> dict[str, Any]:
+    """Return the same from XComs: the reason of a failed task, and all results of earlier versions."""
     wait, start = GP_TASKS
     left = session.scalars(
         select(XComModel).where(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from mxtvhf_airflow.run_context import GP_TASKS, TIMING_KEY, task_states
+from mxtvhf_airflow.run_context import GP_TASKS, TIMING_KEY, RunContext, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from mxtvhf.crosscheck.model import GpOutcome, GpProgress
+    from mxtvhf.models.base import Model
 
 OUTCOME_KEY = "gp_outcome"
-"""Key of the XCom with the GpOutcome of a GP task without a result, which contains the reason."""
+"""Key of the XCom with the GpOutcome of a failed GP task, which contains the reason."""
 
 
 class GpNotReached(AirflowException):
@@ -37,43 +39,53 @@ class GpTaskFailed(AirflowFailException):
         self.progress = progress
 
 
+@dataclass(frozen=True)
+class GpTask:
+    """An attempt of a GP task."""
+
+    run: RunContext
+    task_id: str
+    started: datetime
+
+    def ended(self, result: Model) -> None:
+        """Write the result of the task."""
+        self.run.results.write(self.task_id, self.run.attempt, result, started=self.started)
+
+
 @contextmanager
-def gp_task(context: Context, *, resumed: bool = False) -> Iterator[None]:
-    """Push the start and end times of a GP task and, after a failure, the reason."""
-    ti = context["ti"]
-    started = datetime.now(UTC).isoformat()
-    if resumed:
-        started = ti.xcom_pull(task_ids=ti.task_id, key=TIMING_KEY)[0]
+def gp_task(context: Context, *, resumed: datetime | None = None) -> Iterator[GpTask]:
+    """Run a GP task, and record its times and the reason of a failure as XComs.
+
+    :param resumed: start of a task that continues after it was deferred, UTC.
+    """
+    ti, run = context["ti"], run_of(context)
+    task = GpTask(run, ti.task_id, resumed or datetime.now(UTC))
+    run.results.begin(ti.task_id, run.attempt)
     try:
-        yield
+        yield task
     except Exception as error:
-        leave_reason(context, str(error) or type(error).__name__, getattr(error, "progress", "failed"))
+        reason = str(error) or type(error).__name__
+        outcome = missing_outcome(reason, getattr(error, "progress", "failed"))
+        ti.xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
+        ti.xcom_push(key=TIMING_KEY, value=[task.started.isoformat(), datetime.now(UTC).isoformat()])
         raise
-    finally:
-        ti.xcom_push(key=TIMING_KEY, value=[started, datetime.now(UTC).isoformat()])
 
 
-def leave_reason(context: Context, reason: str, progress: GpProgress | str) -> None:
-    """Push the reason for a missing result and the progress of the analysis as the outcome of the task."""
+def missing_outcome(reason: str, progress: GpProgress | str) -> GpOutcome:
+    """Return the outcome of a GP task without a result of GP."""
     from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 
-    outcome = GpOutcome(available=False, progress=GpProgress(progress), reason=reason)
-    context["ti"].xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
+    return GpOutcome(available=False, progress=GpProgress(progress), reason=reason)
 
 
-def gp_outcome_of_run(context: Context, tasks: Sequence[str] = GP_TASKS) -> GpOutcome:
-    """Return the outcome of this run's GP tasks, whether they succeeded or failed.
-
-    :param tasks: task ids of the sensor and of the operator.
-    """
+def gp_outcome_of_run(run: RunContext) -> GpOutcome:
+    """Return the outcome of this run's GP tasks, whether they succeeded or failed."""
     from mxtvhf.crosscheck.model import GpOutcome
 
-    ti, states = context["ti"], task_states(context, tasks)
-    sensor = tasks[0]
-    if states.get(sensor) == "success":
-        return GpOutcome.model_validate(ti.xcom_pull(task_ids=sensor))
-    for task in tasks:
-        if states.get(task) == "failed" and (left := ti.xcom_pull(task_ids=task, key=OUTCOME_KEY)):
+    if (outcome := run.gp_outcome()) is not None:
+        return outcome
+    for task in (task for task in GP_TASKS if run.states.get(task) == "failed"):
+        if left := run.context["ti"].xcom_pull(task_ids=task, key=OUTCOME_KEY):
             return GpOutcome.model_validate(left)
-    found = ", ".join(f"{task} {states.get(task)}" for task in tasks)
+    found = ", ".join(f"{task} {run.states.get(task)}" for task in GP_TASKS)
     return GpOutcome(available=False, reason=f"the GP tasks of this run recorded no reason ({found})")

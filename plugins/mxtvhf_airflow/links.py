@@ -1,45 +1,58 @@
-"""Links from a task in Airflow's web UI to the pages of its run."""
+"""Links from a task in Airflow's web UI to the pages of its run.
+
+The plugin registers them for operators, and the API server computes them from the run id. Links of an
+operator itself would be pushed as XComs by each task, which takes a request for each link.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
-from airflow.sdk.configuration import conf as airflow_configuration
+
+from mxtvhf_airflow.addresses import PREFIX
+from mxtvhf_airflow.operators.replay import CompareReportsOperator, NothingChangedOperator
+from mxtvhf_airflow.operators.steps import (
+    CrosscheckPositionsOperator,
+    PreliminaryReportOperator,
+    ReceptionMessageOperator,
+    UpdateBAOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-PREFIX = "/mxtvhf"
-
-
-def web_address(path: str) -> str | None:
-    """Return the address of one of our pages; None if the address of the web server is not configured."""
-    base = str(airflow_configuration.get("api", "base_url", fallback="")).rstrip("/")
-    return f"{base}{PREFIX}{path}" if base else None
-
-
-def desk_url(burst_id: str, run_id: str) -> str | None:
-    """Return the address of a run on the desk; None if the address of the web server is not configured."""
-    return web_address(f"/desk/{burst_id}?{urlencode({'run': run_id})}")
-
 
 class ReportLink(BaseOperatorLink):
-    """The button "Report" of tasks that write a report."""
+    """The button "Report" of the task that writes the final report."""
 
+    operators: ClassVar[list[type[BaseOperator]]] = [UpdateBAOperator]
     name = "Report"
+    page = "report.html"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address of the report page written by the task, preliminary or final."""
-        page = getattr(operator, "report_page", "report.html")
-        return f"{PREFIX}/runs/{quote(ti_key.run_id, safe='')}/{page}"
+        """Return the address of the report page written by the task."""
+        return f"{PREFIX}/runs/{quote(ti_key.run_id, safe='')}/{self.page}"
+
+
+class PreliminaryReportLink(ReportLink):
+    """The button "Report" of the task that writes the preliminary report."""
+
+    operators: ClassVar[list[type[BaseOperator]]] = [PreliminaryReportOperator]
+    page = "preliminary/report.html"
 
 
 class DeskLink(BaseOperatorLink):
     """The button "Desk" of tasks that the Burst Advocate follows."""
 
+    operators: ClassVar[list[type[BaseOperator]]] = [
+        ReceptionMessageOperator,
+        PreliminaryReportOperator,
+        CrosscheckPositionsOperator,
+        UpdateBAOperator,
+    ]
     name = "Desk"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -50,6 +63,7 @@ class DeskLink(BaseOperatorLink):
 class ComparisonLink(BaseOperatorLink):
     """The button "Comparison" of tasks that compare replays with the original runs."""
 
+    operators: ClassVar[list[type[BaseOperator]]] = [CompareReportsOperator, NothingChangedOperator]
     name = "Comparison"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:

@@ -29,9 +29,9 @@ from mxtvhf.models.text import one_line
 from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_message
+from mxtvhf_airflow.addresses import PREFIX
 from mxtvhf_airflow.alert_role import is_test_alert, settings
 from mxtvhf_airflow.compat import step_conf
-from mxtvhf_airflow.links import PREFIX
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

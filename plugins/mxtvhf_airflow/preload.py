@@ -3,7 +3,7 @@
 LocalExecutor forks its workers from the scheduler, Celery forks its pool from the worker, and both fork a
 process for each task. Modules and data loaded by the first process are present in all of them. Without
 preloading every task imports numpy, astropy and scipy again (about 2 s on 2 cores) and reads the packet
-layout, the leap seconds and the fonts.
+layout and the leap seconds.
 """
 
 from __future__ import annotations
@@ -82,5 +82,9 @@ def process_burst_once() -> None:
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(BURST), Path(folder))
         process_burst(
-            alert, packets, Path(folder) / "products", catalogues=CatalogueStore(read_settings().catalogues)
+            alert,
+            packets,
+            Path(folder) / "products",
+            catalogues=CatalogueStore(read_settings().catalogues),
+            figures=False,
         )

@@ -1,15 +1,20 @@
-"""The run of a task: its parameters, folders and results of earlier tasks, read from Airflow's context."""
+"""The run of a task: its parameters, folders and the results of earlier tasks.
+
+Tasks exchange results through files in the product folder of the run (`mxtvhf.workflow.step_results`). Each
+request to Airflow's API server costs 20 ms of a core, so that a task asks it only for what no file contains.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mxtvhf.archive.products import product_folder
@@ -21,6 +26,7 @@ from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.settings import Settings, read_settings
+from mxtvhf.workflow.step_results import MissingResult, StepResults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,15 +36,18 @@ if TYPE_CHECKING:
     from mxtvhf.catalogues.model import CatalogueAnswer
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.crosscheck import CrossCheck
+    from mxtvhf.crosscheck.model import GpOutcome
     from mxtvhf.reporting.report import ReportProducts
+    from mxtvhf.sky_notices.store import SkyStore
     from mxtvhf.workflow.steps.fits_feed import EventProduct
     from mxtvhf.workflow.steps.photons_extraction import Extraction
     from mxtvhf.workflow.steps.reception_message import Reception
+    from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
 
 
 TIMING_KEY = "timing"
-"""Key of the start and end times of a step, ISO 8601 UTC. They are part of its result, because each XCom
-needs a request. The GP tasks, whose results have another form or are missing, push an XCom with this key."""
+"""Key of the XCom with the start and end times of a failed GP task, ISO 8601 UTC. Earlier versions
+pushed it for every GP task, and put the times of other steps under this key into their results."""
 
 GP_TASKS = ("wait_mxt_gp", "start_mxt_gp_pipeline")
 
@@ -61,8 +70,6 @@ class RunContext:
     created: datetime
     settings: Settings
     context: Context
-    _results: dict[str, Any] = field(default_factory=dict, repr=False)
-    """Cache of results, so that each XCom is requested once."""
 
     @property
     def burst_id(self) -> str:
@@ -73,6 +80,16 @@ class RunContext:
     def out(self) -> Path:
         """Return the product folder of the run."""
         return product_folder(self.settings.products, self.burst_id, self.run_id)
+
+    @cached_property
+    def results(self) -> StepResults:
+        """Return the results of the steps of the run."""
+        return StepResults(self.out, self.dag_id, self.run_id)
+
+    @property
+    def attempt(self) -> str:
+        """Return Airflow's id of this attempt of the task. It stays the same while a task is deferred."""
+        return str(self._ti.id)
 
     @property
     def is_replay(self) -> bool:
@@ -85,13 +102,19 @@ class RunContext:
 
         return CatalogueStore(self.settings.catalogues)
 
+    def sky_notices(self) -> SkyStore:
+        """Return the notices of other missions."""
+        from mxtvhf.sky_notices.store import SkyStore
+
+        return SkyStore(self.settings.archive)
+
     def remote_answers(self) -> tuple[CatalogueAnswer, ...]:
         """Return the answers of remote catalogues received so far; empty if no service is configured."""
         if not self.settings.remote_catalogues:
             return ()
         from mxtvhf.workflow.steps.remote_catalogues import RemoteAnswers, unanswered
 
-        if answered := self._pull_if_done("remote_catalogues", RemoteAnswers):
+        if answered := self._read_if_done("remote_catalogues", RemoteAnswers):
             return answered.answers
         reception = self.reception()
         alerts = (reception.alert, *reception.related)
@@ -101,13 +124,13 @@ class RunContext:
         """Return the result of ``reception_message``."""
         from mxtvhf.workflow.steps.reception_message import Reception
 
-        return self._pull("reception_message", Reception)
+        return self.read("reception_message", Reception)
 
     def extraction(self) -> Extraction:
         """Return the result of ``photons_extraction``."""
         from mxtvhf.workflow.steps.photons_extraction import Extraction
 
-        return self._pull("photons_extraction", Extraction)
+        return self.read("photons_extraction", Extraction)
 
     def event_product(self) -> EventProduct | None:
         """Return the result of ``fits_feed``; None if no photon can be placed on the sky."""
@@ -115,34 +138,46 @@ class RunContext:
 
         if self.extraction().unplaced is not None:
             return None
-        return self._pull("fits_feed", EventProduct)
+        return self.read("fits_feed", EventProduct)
 
     def localisation(self) -> Localisation | None:
         """Return the result of ``vhf_localisation``; None if it failed."""
-        return self._pull_if_done("vhf_localisation", Localisation)
+        return self._read_if_done("vhf_localisation", Localisation)
 
     def analysis(self) -> SourceAnalysis | None:
         """Return the result of ``source_analysis``; None if it failed."""
         from mxtvhf.analysis.model import SourceAnalysis
 
-        return self._pull_if_done("source_analysis", SourceAnalysis)
+        return self._read_if_done("source_analysis", SourceAnalysis)
 
     def preliminary(self) -> ReportProducts | None:
         """Return the result of ``preliminary_report``; None if it failed or has not ended."""
         from mxtvhf.reporting.report import ReportProducts
 
-        return self._pull_if_done("preliminary_report", ReportProducts)
+        return self._read_if_done("preliminary_report", ReportProducts)
 
     def crosscheck(self) -> CrossCheck:
         """Return the result of ``crosscheck_positions``."""
         from mxtvhf.crosscheck import CrossCheck
 
-        return self._pull("crosscheck_positions", CrossCheck)
+        return self.read("crosscheck_positions", CrossCheck)
+
+    def gp_start(self) -> GpStart:
+        """Return the result of ``start_mxt_gp_pipeline``."""
+        from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
+
+        return self.read("start_mxt_gp_pipeline", GpStart)
+
+    def gp_outcome(self) -> GpOutcome | None:
+        """Return the result of ``wait_mxt_gp``; None if it failed or did not run."""
+        from mxtvhf.crosscheck.model import GpOutcome
+
+        return self._read_if_done("wait_mxt_gp", GpOutcome)
 
     def timeline(self) -> list[TimelineEntry]:
         """Return the creation time of the run and the start and end times of its finished steps."""
         entries = [TimelineEntry(name="run_created", time=self.created)]
-        for task_id in sorted(self._states):
+        for task_id in sorted(self._ti.task.dag.task_ids):
             if (timing := self._timing(task_id)) is not None:
                 entries += [
                     TimelineEntry(name=f"{task_id}_{word}", time=moment)
@@ -150,47 +185,55 @@ class RunContext:
                 ]
         return entries
 
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """Return the states of the tasks whose results this task may use.
+
+        A task that needs the success of all tasks before it uses only these. Another task asks Airflow for
+        the states of all tasks. A result alone is not sufficient there, because the result of an earlier
+        attempt remains if the latest one was killed before it started.
+        """
+        ti = self._ti
+        if ti.task.trigger_rule == TriggerRule.ALL_SUCCESS:
+            return dict.fromkeys(ti.task.get_flat_relative_ids(upstream=True), "success")
+        task_ids = sorted(ti.task.dag.task_ids)
+        found = ti.get_task_states(dag_id=ti.dag_id, task_ids=task_ids, run_ids=[ti.run_id])
+        return {task: str(state) for task, state in found.get(ti.run_id, {}).items()}
+
     def _timing(self, task_id: str) -> Any:
         """Return the start and end times of a step; None if they were not recorded."""
-        state = self._states[task_id]
-        if task_id in GP_TASKS:
-            ended = state in ("success", "failed")
-            return self._ti.xcom_pull(task_ids=task_id, key=TIMING_KEY) if ended else None
-        result = self._result(task_id) if state == "success" else None
-        return result.get(TIMING_KEY) if isinstance(result, dict) else None
+        state = self.states.get(task_id)
+        if state == "failed" and task_id in GP_TASKS:
+            return self._ti.xcom_pull(task_ids=task_id, key=TIMING_KEY)
+        try:
+            record = self.results.record(task_id) if state == "success" else None
+        except MissingResult:
+            return None
+        return (record.started, record.ended) if record else None
 
     @property
     def _ti(self) -> Any:
         return self.context["ti"]
 
-    @cached_property
-    def _states(self) -> dict[str, str]:
-        return task_states(self.context, sorted(self._ti.task.dag.task_ids))
-
-    def _pull_if_done(self, task_id: str, model: type[M]) -> M | None:
+    def _read_if_done(self, task_id: str, model: type[M]) -> M | None:
         """Return the result of a task; None if it failed or has not ended."""
-        return self._pull(task_id, model) if self._states.get(task_id) == "success" else None
+        return self.read(task_id, model) if self.states.get(task_id) == "success" else None
 
-    def _pull(self, task_id: str, model: type[M]) -> M:
-        result = self._result(task_id)
-        if result is None:
-            raise Failure(f"task {task_id} returned no result; see its log")
-        return model.model_validate({key: value for key, value in result.items() if key != TIMING_KEY})
+    def read(self, task_id: str, model: type[M]) -> M:
+        """Return the result of a task, or the fields of a model from it.
 
-    def _result(self, task_id: str) -> Any:
-        if task_id not in self._results:
-            self._results[task_id] = self._ti.xcom_pull(task_ids=task_id)
-        return self._results[task_id]
-
-
-def task_states(context: Context, task_ids: Sequence[str]) -> dict[str, str]:
-    """Return the states of other tasks of this run.
-
-    An XCom alone is not sufficient, because the XCom of an earlier try remains after a task was cleared.
-    """
-    ti: Any = context["ti"]
-    found = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(task_ids), run_ids=[ti.run_id])
-    return {task: str(state) for task, state in found.get(ti.run_id, {}).items()}
+        Raises
+        ------
+        Failure
+            The file of the result is missing or damaged. The message names it.
+        """
+        try:
+            return self.results.read(task_id, model)
+        except MissingResult:
+            # A run that an earlier version started has XComs instead of files.
+            if (result := self._ti.xcom_pull(task_ids=task_id)) is None:
+                raise
+        return model.model_validate(result, extra="ignore")
 
 
 def run_of(context: Context) -> RunContext:

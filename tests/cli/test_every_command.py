@@ -40,6 +40,7 @@ SOUND = {
     "duty drill": "sb26030704",
     "duty show": "--days 7",
     "duty test": "--to ada",
+    "followup": "report.json --out out --at 2026-03-07",
     "gp": "--data . --state gp",
     "health": "",
     "info": "",

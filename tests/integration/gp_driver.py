@@ -20,12 +20,19 @@ def run_dag(order: dict[str, Any]) -> dict[str, Any]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
+    from mxtvhf.models.files import safe_name
+    from mxtvhf.settings import read_settings
+    from mxtvhf.workflow.step_results import StepResults
+
     dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags["gp_only"]
     sensor, starter = dag.get_task("wait_mxt_gp"), dag.get_task("start_mxt_gp_pipeline")
     for name, value in order.get("sensor", {}).items():
         setattr(sensor, name, value)
     starter.post_execute = DiesAfterwards(order.get("deaths", 0))
     run = dag.test(run_conf=order.get("conf", {}))
+    results = StepResults(
+        next(read_settings().products.glob(f"*/{safe_name(run.run_id)}")), "gp_only", run.run_id
+    )
     with create_session() as session:
         xcoms = {
             f"{x.task_id}.{x.key}": XComModel.deserialize_value(x)
@@ -36,6 +43,9 @@ def run_dag(order: dict[str, Any]) -> dict[str, Any]:
         "states": {name: str(ti.state) for name, ti in instances.items()},
         "tries": {name: ti.try_number for name, ti in instances.items()},
         "xcoms": xcoms,
+        "results": {
+            task_id: results.record(task_id).result for task_id in instances if results.path(task_id).exists()
+        },
     }
 
 

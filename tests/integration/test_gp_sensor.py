@@ -24,26 +24,34 @@ from support.project import PROJECT
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 DAG = """
+import os
 from datetime import timedelta
-from airflow.sdk import DAG, BaseOperator, chain
+from airflow.sdk import DAG, chain
+from mxtvhf.models.base import Model
 from mxtvhf_airflow.gp_outcome import gp_outcome_of_run
 from mxtvhf_airflow.operators.gp import StartMxtGpPipelineOperator
+from mxtvhf_airflow.operators.steps import StepOperator
 from mxtvhf_airflow.sensors.gp import MxtGpSensor
 
-class FitsFeed(BaseOperator):
-    def execute(self, context):
-        return {"path": context["params"]["event_file"]}
+class Written(Model):
+    path: str = os.environ.get("EVENT_FILE", "events.fits")
+    observation: None = None
 
-class Crosscheck(BaseOperator):
-    def execute(self, context):
-        return gp_outcome_of_run(context).model_dump(mode="json")
+class Before(StepOperator):
+    def step(self, run):
+        return Written()
+
+class Crosscheck(StepOperator):
+    def step(self, run):
+        return gp_outcome_of_run(run)
 
 params = {"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram",
-          "event_file": "events.fits", "burst_id": None}
+          "alert": "alert.xml", "burst_id": "sb26030704"}
 with DAG("gp_only", schedule=None, params=params,
          default_args={"retries": 2, "retry_delay": timedelta(0)}) as dag:
     chain(
-        FitsFeed(task_id="fits_feed"),
+        Before(task_id="reception_message"),
+        Before(task_id="fits_feed"),
         StartMxtGpPipelineOperator(task_id="start_mxt_gp_pipeline"),
         MxtGpSensor(task_id="wait_mxt_gp", linger=0.0, poke_interval=0.05),
         Crosscheck(task_id="crosscheck_positions", trigger_rule="all_done"),
@@ -65,6 +73,7 @@ class Driver:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+            "MXTVHF_STATE": str(home / "var"),
             "PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}",
         }
         subprocess.run(
@@ -93,9 +102,12 @@ class Driver:
         self.log.seek(0)
         raise RuntimeError(f"the driver ended: {self.log.read()[-3000:]}")
 
-    def run_dag(self, gp_url: str, *, extra: dict | None = None, **order: object) -> dict:
+    def run_dag(
+        self, gp_url: str, *, extra: dict | None = None, event_file: str = "events.fits", **order: object
+    ) -> dict:
         connection = {"conn_type": "http", "host": gp_url, "login": "me", "password": "canary"}
         environment = {"AIRFLOW_CONN_MXT_GP": json.dumps(connection | {"extra": extra or {}})}
+        environment["EVENT_FILE"] = event_file
         return self.ask(do="dag", environment=environment, **order)
 
     def run_trigger(self, gp_url: str, *, seconds: float = 30.0, **arguments: object) -> dict:
@@ -128,13 +140,14 @@ def gp():
 def outcome(run: dict) -> GpOutcome:
     """Return the outcome of GP for later tasks."""
     assert run["states"]["crosscheck_positions"] == "success"
-    return GpOutcome.model_validate(run["xcoms"]["crosscheck_positions.return_value"])
+    return GpOutcome.model_validate(run["results"]["crosscheck_positions"])
 
 
 def test_a_gp_that_finishes_at_the_first_poll_needs_no_deferral(airflow, gp):
     run = airflow.run_dag(gp.url)
     assert run["states"]["wait_mxt_gp"] == "success"
-    assert run["xcoms"]["start_mxt_gp_pipeline.return_value"] == PROCESS_ID
+    assert run["results"]["start_mxt_gp_pipeline"]["process_id"] == PROCESS_ID
+    assert run["xcoms"] == {}, "each XCom costs requests"
     assert outcome(run).position.ra_deg == pytest.approx(252.6053)
     assert len(gp.polls) == 1
     assert gp.posts == [{"apid": "00810300005", "target": "2", "orbit": "2", "mode": "GeneralProgram"}]
@@ -171,7 +184,7 @@ def test_a_slow_gp_is_polled_by_the_trigger(airflow, gp):
     gp.states = ["pending", "running", "500", "running", "completed"]
     run = airflow.run_dag(gp.url)
     assert outcome(run).available
-    assert run["xcoms"]["wait_mxt_gp.return_value"]["process_id"] == PROCESS_ID
+    assert run["results"]["wait_mxt_gp"]["process_id"] == PROCESS_ID
     assert len(gp.polls) == 5
     assert all(header.startswith("Basic ") for header in gp.authorization)
 
@@ -284,8 +297,7 @@ def test_the_reference_service_analyses_the_event_file_it_is_given(airflow, tmp_
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        conf = {"event_file": str(data / "burst.fits")}
-        run = airflow.run_dag(url, extra={"send_event_file": True}, conf=conf)
+        run = airflow.run_dag(url, extra={"send_event_file": True}, event_file=str(data / "burst.fits"))
         server.should_exit = True
         thread.join()
     assert outcome(run).position.ra_deg == 123.25

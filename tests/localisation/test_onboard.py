@@ -201,6 +201,7 @@ def test_the_verdict_uses_the_source_that_agrees_best():
     assert both[1].separation_arcsec == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("counts", "background"), [(60, 135), (150, 135)])
 def test_a_right_onboard_position_is_hardly_ever_contradicted(counts, background):
     """The expected rate is 1 %: more than 5 of 150 occur by chance in 0.4 % of cases."""
@@ -208,6 +209,7 @@ def test_a_right_onboard_position_is_hardly_ever_contradicted(counts, background
     assert found.count(OnboardVerdict.CONTRADICTED) <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("counts", "background", "power"), [(60, 135, 0.43), (150, 135, 0.88)])
 def test_a_wrong_onboard_position_is_found(counts, background, power):
     found = verdicts(counts, background, 1.5, 60)

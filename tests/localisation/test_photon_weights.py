@@ -83,6 +83,7 @@ def test_an_empty_photon_list_gives_empty_weights():
     assert joint_weights(energy, time).shape == (len(energy) * len(time), 0)
 
 
+@pytest.mark.slow
 def test_energies_and_times_improve_the_position():
     plain, sharp = [], []
     for seed in range(60):
@@ -197,6 +198,7 @@ def test_without_a_background_model_positions_alone_make_a_source():
         assert found.ts <= max(found.places_ts, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [

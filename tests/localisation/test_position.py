@@ -139,6 +139,7 @@ def test_r90_holds_the_source_nine_times_in_ten(case, low, high):
     assert low < np.mean(inside) < high
 
 
+@pytest.mark.slow
 def test_errors_are_near_the_cramer_rao_bound():
     image, (along_x, along_y) = PSF.image(100.3, 60.2), PSF.gradient(100.3, 60.2)
     total = image.sum()
@@ -300,6 +301,7 @@ def test_pixels_without_exposure_are_bad_pixels():
     assert (by_exposure.x, by_exposure.y) == pytest.approx((by_mask.x, by_mask.y), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_half_the_exposure_does_not_bias_the_position():
     """A half of the detector with half the exposure does not move the source to the other half."""
     rng, pulls = np.random.default_rng(16), []

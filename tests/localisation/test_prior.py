@@ -40,6 +40,7 @@ def test_a_prior_agrees_with_positions_within_both_errors():
     assert PRIOR.holds(120.0, 80.0 - 5.0 * 9.0, loose)
 
 
+@pytest.mark.slow
 def test_a_prior_makes_a_faint_source_inside_it_significant():
     with_prior = without = 0
     for seed in range(40):

@@ -141,6 +141,7 @@ def test_an_error_of_the_psf_shape_does_not_make_a_source(optics):
         assert len(sources) == 1
 
 
+@pytest.mark.slow
 def test_a_faint_source_in_the_circle_is_found_beside_a_bright_one():
     """The ECLAIRs circle is used if no source lies in it, and for one more source only."""
     bright, faint = (190.0, 80.0), (60.0, 200.0)

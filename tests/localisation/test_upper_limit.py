@@ -56,6 +56,7 @@ def test_the_limit_grows_with_the_square_root_of_the_background():
     assert 2.5 < many / few < 5.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("energies", [False, True], ids=["positions", "positions and energies"])
 def test_a_source_at_the_limit_is_detected_in_nine_of_ten_fields(energies):
     """The binomial scatter of 60 bursts is 3.9 %; 77 % is more than three times that below 90 %."""

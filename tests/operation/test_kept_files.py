@@ -68,6 +68,7 @@ from mxtvhf.workflow.gp.contract import GpState
 from mxtvhf.workflow.replay import select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest
 from mxtvhf.workflow.runs import AirflowState, Run
+from mxtvhf.workflow.step_results import StepResult
 from mxtvhf.workflow.steps.photons_extraction import RejectedPackets
 from support.kept_state import VERSIONS, Airflow, files_of, intake_of, unpack
 
@@ -100,6 +101,7 @@ KINDS = {
     MeasuredCurve: "products/**/report.json",
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",
+    StepResult: "products/*/*/steps/*.json",
     CatalogueVersion: "catalogues/*/*.json",
     Comment: "desk/comments/*.jsonl",
     Dismissal: "desk/dismissed.jsonl",
@@ -114,10 +116,12 @@ KINDS = {
 NOTIFICATIONS = {Occurrence, Addressed, Attempt, Acknowledgement, DrillOrder}
 ON_THE_DESK = {Comment, Dismissal}
 NOT_IN_0_1_0 = {
-    Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS, *ON_THE_DESK,
+    StepResult, Manifest, PartFailure, SubmittedCircular, NamedEvent, CircularMessage, *NOTIFICATIONS,
+    *ON_THE_DESK,
 }  # fmt: skip
-"""A backup lies outside the state folder; the parts of the listener ended together; nobody was notified,
-nobody recorded what GCN made of an announcement, and nobody could write on the desk."""
+"""Results of steps were XComs. A backup lies outside the state folder; the parts of the listener ended
+together; nobody was notified, nobody recorded what GCN made of an announcement, and nobody could write on the
+desk."""
 
 FACTS = {
     "0.1.0": {

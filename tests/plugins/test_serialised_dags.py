@@ -26,6 +26,8 @@ HASHES = textwrap.dedent("""
         serialised = DagSerialization.to_dict(dag)
         addresses = " object at 0x" in json.dumps(serialised)
         found[dag_id] = [SerializedDagModel.hash(serialised), addresses]
+    os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = "mxt_vhf_test"  # as Airflow sets it for a task
+    print("OF A TASK", sorted(DagBag(os.path.join(DAGS, "mxt_vhf.py")).dags), flush=True)
     print("FOUND", json.dumps(found), flush=True)
 """)
 
@@ -35,6 +37,7 @@ def hashes(beside_plugins, seed):
     program = HASHES.replace("DAGS", repr(str(PROJECT / "dags")))
     status, told = beside_plugins(program, PYTHONHASHSEED=seed)
     assert status == 0, told
+    assert "OF A TASK ['mxt_vhf_test']" in told
     return json.loads(told.rpartition("FOUND ")[2].splitlines()[0])
 
 

@@ -47,6 +47,7 @@ PLACES = {
     ],
     "docs/how-to/install.md": [MAKE_RUN, "reason: minutes; tests/project/test_install.py"],
     "docs/how-to/monitor.md": [MAINTENANCE, "reason: writes into /etc; the login is that of " + REST],
+    "docs/how-to/plan-the-follow-up.md": [HERE, HERE],
     "docs/how-to/replace-the-calibration.md": [PAST_RUNS, PAST_RUNS],
     "docs/how-to/replay.md": ["reason: replays an archive of days; tests/integration/test_replay.py"],
     "docs/how-to/use-the-real-packet-layout.md": ["reason: `make test` runs these tests"],

@@ -54,12 +54,14 @@ def test_it_is_kept_without_outputs(notebook):
     assert not any(cell.outputs or cell.execution_count for cell in code)
 
 
+@pytest.mark.slow
 def test_its_plots_are_drawn_and_nothing_is_written_to_stderr(executed):
     outputs = [output for cell in executed[0].cells for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", ()) for output in outputs) == 4
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_burst_is_found_within_its_error_radius(executed):
     _, results = executed
     truth, found = results["truth"], results["localisation"]
@@ -70,6 +72,7 @@ def test_the_burst_is_found_within_its_error_radius(executed):
     assert dx**2 + dy**2 < results["r90_pixel"][0] ** 2
 
 
+@pytest.mark.slow
 def test_both_sources_are_listed_and_the_burst_is_the_one_that_fades(executed):
     _, results = executed
     (steady,) = results["truth"]["sources"]
@@ -81,6 +84,7 @@ def test_both_sources_are_listed_and_the_burst_is_the_one_that_fades(executed):
     assert burst["decay_index"] > 0.9 > 0.5 > other["decay_index"]
 
 
+@pytest.mark.slow
 def test_the_fitted_spectrum_and_decay_agree_with_the_simulated_ones(executed):
     _, results = executed
     truth, spectrum = results["truth"], results["spectrum"]

@@ -233,6 +233,7 @@ def test_every_line_has_a_name_of_its_own():
     assert len({str(this) for this in lines}) == len(lines)
 
 
+@pytest.mark.slow
 def test_every_case_can_be_drawn_and_sent():
     for case in cases():
         found = drawn(case)

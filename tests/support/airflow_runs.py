@@ -1,8 +1,10 @@
 """Starting runs of a real Airflow, and looking at what became of them."""
 
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import psycopg2
 
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.models.ids import RUN_DAG_IDS
@@ -41,6 +43,14 @@ def _run_ids(api, dag_id):
     return found
 
 
+def end_queued(run_ids, settings):
+    """End runs of the embedded Airflow that have not started: their processing would show nothing more."""
+    where = {"host": settings.home / "postgres", "user": "postgres", "dbname": "airflow"}
+    query = "UPDATE dag_run SET state = 'failed' WHERE state = 'queued' AND run_id = ANY(%s)"
+    with closing(psycopg2.connect(**where)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(query, (list(run_ids),))
+
+
 class Runner:
     """Starts runs of the DAG and waits for their end."""
 
@@ -55,7 +65,8 @@ class Runner:
                 return self.api.run(run_id, dag_id=dag_id)["state"] in FINAL
             return False
 
-        wait_until(has_ended, what=run_id, timeout=timeout)
+        # A run takes seconds, and each check costs the API server as much as a task's request.
+        wait_until(has_ended, what=run_id, timeout=timeout, every=0.4)
         return self.api.run(run_id, dag_id=dag_id)["state"]
 
     def wait_for_start(self, run_id, timeout=300.0):
@@ -81,9 +92,6 @@ class Runner:
     def task(self, run_id, task_id, what):
         """Something of a task instance."""
         return self.api.get(f"{run_path(run_id)}/taskInstances/{task_id}/{what}")
-
-    def xcom(self, run_id, task_id):
-        return self.task(run_id, task_id, "xcomEntries/return_value?deserialize=true")["value"]
 
     def links(self, run_id, task_id):
         return self.task(run_id, task_id, "links")["extra_links"]

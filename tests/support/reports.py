@@ -85,7 +85,6 @@ def report(run: RunRecord | None = None, check: CrossCheck | None = None, light:
         check or checked(ECLAIRS, VHF),
         status="final",
         photons=None if light else photons(),
-        plots={},
         written=WRITTEN,
     )
 

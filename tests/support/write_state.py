@@ -24,7 +24,7 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
-from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.ids import kind_of_run, run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.notification.ledger import Ledger
@@ -46,7 +46,9 @@ from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.comparison.runs import compare_runs, write_comparison
 from mxtvhf.workflow.gp.contract import GpRequest
 from mxtvhf.workflow.local import process_burst
+from mxtvhf.workflow.step_results import StepResults
 from mxtvhf.workflow.steps.reception_message import reception_message
+from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
 from support.arrivals import retraction_of
 from support.kept_state import DATA, STAND_IN, intake_of
 
@@ -103,6 +105,9 @@ def _analyse(settings, folder):
     for run in runs:
         products = settings.products / ANALYSED / run
         shutil.copytree(report.parent, products, ignore=shutil.ignore_patterns("archive"))
+    results = StepResults(settings.products / ANALYSED / runs[0], kind_of_run(runs[0]).dag_id, runs[0])
+    attempt = "019eb5a0-0000-7000-8000-000000000000"
+    results.write("start_mxt_gp_pipeline", attempt, GpStart(process_id="2611"), started=NOW)
     archive = Archive(settings.archive)
     kept = next(iter(archive.first_notices(ANALYSED)))
     packets = next((settings.archive / ANALYSED / "packets").glob("*.bin"))

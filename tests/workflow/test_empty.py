@@ -123,7 +123,7 @@ CASES: dict[str, tuple[Callable[[Sent], bytes], str]] = {
 
 
 def through_json(made: AnyModel) -> AnyModel:
-    """Pass a result on as XCom does."""
+    """Pass a result on as JSON."""
     return type(made).model_validate(strict(json.dumps(made.model_dump(mode="json"))))
 
 

@@ -23,6 +23,9 @@ PR_SET_CHILD_SUBREAPER = 36
 STEADY_S = 20.0
 """Run time below which a process counts as failed at its start, seconds. Its restarts are delayed."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+POLL_S, SLOWEST_POLL_S = 0.1, 0.5
+"""First and longest interval between two checks of a condition, seconds. Each check may be a request that
+costs the API server some 30 ms of CPU time."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -240,19 +243,28 @@ def _kill_session(leader: int) -> None:
 
 
 def wait_until(
-    condition: Callable[[], bool], *, what: str, timeout: float, processes: ProcessGroup | None = None
+    condition: Callable[[], bool],
+    *,
+    what: str,
+    timeout: float,
+    processes: ProcessGroup | None = None,
+    every: float = POLL_S,
 ) -> None:
     """Wait until a condition holds, and stop waiting at once if a process ends.
+
+    The condition is checked at intervals of a tenth of the time waited so far, within ``every`` and
+    `SLOWEST_POLL_S`, in seconds.
 
     Raises
     ------
     Failure
         The time is over, or one of the processes ended.
     """
-    deadline = time.monotonic() + timeout
+    started = time.monotonic()
     while not condition():
         if processes is not None:
             processes.check()
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > timeout:
             raise Failure(f"{what}: not ready after {timeout:.0f} s")
-        time.sleep(0.1)
+        time.sleep(min(max(every, 0.1 * waited), SLOWEST_POLL_S))

@@ -19,7 +19,6 @@ from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Origin, Position
-from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, RunRecord
@@ -42,7 +41,6 @@ def build_report(
     *,
     status: ReportStatus,
     photons: PhotonList | None,
-    plots: dict[str, Product],
     written: datetime,
 ) -> Report:
     """Return the report of a run.
@@ -57,8 +55,6 @@ def build_report(
         ``preliminary`` or ``final``.
     photons
         All reconstructed events, including those outside the GTI; None without an event file.
-    plots
-        Plots that are already written.
     written
         Time of the report, UTC.
 
@@ -92,6 +88,7 @@ def build_report(
         catalogues=crosscheck.catalogues,
         associations=crosscheck.associations,
         identities=crosscheck.identities,
+        other_missions=run.other_missions,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,
@@ -99,7 +96,7 @@ def build_report(
         packets=run.packets,
         lost=run.lost,
         photons=summary,
-        products=dict(sorted({**run.products, **plots}.items())),
+        products=dict(sorted(run.products.items())),
         timeline=_timeline(run, summary, trigger, written),
         trigger_time=trigger,
         alert=AlertSummary.of(run.alert),

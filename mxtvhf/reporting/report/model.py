@@ -26,6 +26,7 @@ from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry, utc_text
 from mxtvhf.notices.alert import Alert
+from mxtvhf.sky_notices.coincidence import OtherMissions
 from mxtvhf.telemetry.counts import PacketCounts
 
 SCHEMA_ID = "urn:mxt-vhf:report:1"
@@ -53,6 +54,8 @@ class RunRecord(Model):
     timeline: tuple[TimelineEntry, ...] = ()
     """Times ``alert_received``, ``packets_received``, ``run_created``, ``<step>_started`` and
     ``<step>_ended``; the report adds those of trigger, notices, photons and the report itself."""
+    other_missions: OtherMissions | None = None
+    """Coincidences of other missions; None without a store of their notices."""
     warnings: tuple[str, ...] = ()
     """Warnings of earlier steps."""
     is_replay: bool = False
@@ -135,6 +138,9 @@ class Report(KeptModel):
     identities: tuple[SourceIdentity, ...] = ()
     """Identification of each source in ``localisation.sources``; empty if there is only one, and in earlier
     reports."""
+    other_missions: OtherMissions | None = None
+    """Events of other missions at the time and position of the burst, when the report was written; None in a
+    run without a store of their notices, and in earlier reports."""
     flags: tuple[str, ...] = ()
     """Unphysical published values, which are excluded from all results."""
     gp: GpOutcome
@@ -147,7 +153,7 @@ class Report(KeptModel):
     """Time and photons that were not received; None without an event file, and in earlier reports."""
     photons: PhotonSummary | None
     products: dict[str, Product]
-    """Name -> file, including the plots."""
+    """Name -> file. Reports of earlier versions also list their figures, ``plot_<name>``."""
     timeline: tuple[TimelineEntry, ...]
     """Entries in order of time."""
     trigger_time: AwareDatetime | None
@@ -184,7 +190,7 @@ class ReportProducts(Model):
     best_position: Position | None
     json_file: Product
     html_file: Product
-    plots: dict[str, Product]
+    """The page; it changes when its figures are drawn."""
 
 
 class _EveryField(GenerateJsonSchema):

@@ -29,9 +29,14 @@ from mxtvhf.reporting.report.verdict import (
     versus_eclairs,
 )
 
+AWAITS_FIGURES = "The figures are being drawn. This starts when the page is first opened in the web UI."
+"""Sentence in a page whose figures are not drawn yet."""
+
 
 def render_page(
-    report: Report, plots: Iterable[Plot | Picture], source_plots: Iterable[Plot | Picture] = ()
+    report: Report,
+    plots: Iterable[Plot | Picture] | None = None,
+    source_plots: Iterable[Plot | Picture] = (),
 ) -> bytes:
     """Return a report as an HTML page.
 
@@ -40,7 +45,7 @@ def render_page(
     report
         Report to show; all its text is escaped.
     plots
-        Plots in the order of the page.
+        Figures in the order of the page; None if they are not drawn yet, which the page states.
     source_plots
         Plots of light curve and spectrum, next to their numbers.
 
@@ -49,7 +54,13 @@ def render_page(
     bytes
         The page in UTF-8; it needs no other file and loads nothing.
     """
-    return _template().render(report=report, plots=list(plots), source_plots=list(source_plots)).encode()
+    page = _template().render(
+        report=report,
+        plots=list(plots or ()),
+        source_plots=list(source_plots),
+        awaits_figures=AWAITS_FIGURES if plots is None else None,
+    )
+    return page.encode()
 
 
 def sky_links(position: Position) -> dict[str, str]:

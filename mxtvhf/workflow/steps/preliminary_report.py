@@ -9,7 +9,9 @@ from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
+from mxtvhf.workflow.steps.other_missions import with_other_missions
 
 GP_NOT_AWAITED = "the preliminary report does not wait for GP"
 
@@ -21,6 +23,7 @@ def preliminary_report(
     out: Path,
     written: datetime,
     catalogues: Catalogues | None = None,
+    sky: SkyStore | None = None,
 ) -> ReportProducts:
     """Compare the positions known so far and write the preliminary report.
 
@@ -34,6 +37,8 @@ def preliminary_report(
         Time of the report, UTC.
     catalogues
         Catalogues of known sources; None to search none.
+    sky
+        Notices of other missions; None to leave them out.
 
     Returns
     -------
@@ -42,4 +47,5 @@ def preliminary_report(
     """
     gp = GpOutcome(available=False, progress=GpProgress.RUNNING, reason=GP_NOT_AWAITED)
     crosscheck = crosscheck_positions((run.alert, *run.related), run.localisation, gp, catalogues=catalogues)
+    run = with_other_missions(run, crosscheck, sky)
     return write_report(run, crosscheck, status="preliminary", photons=photons, out=out, written=written)

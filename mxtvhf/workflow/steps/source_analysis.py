@@ -22,10 +22,8 @@ from mxtvhf.instrument.calibration import Calibration, CalibrationStore, package
 from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import Localisation
-from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.product import Product
 from mxtvhf.models.text import escaped
-from mxtvhf.reporting.report.source_plots import source_plots
 
 LIGHT_CURVE = "lightcurve.fits"
 
@@ -49,7 +47,7 @@ def source_analysis(
         excluded from the background region, and their remaining photons are subtracted.
     out
         Product folder of the new files ``lightcurve.fits``, ``spectrum.pha``, ``background.pha``,
-        ``mxt.arf``, ``mxt.rmf`` and the report's plots of the source, which are drawn while GP is running.
+        ``mxt.arf`` and ``mxt.rmf``.
     trigger_time
         T0 of the burst, UTC; None if unknown, which leaves out the decay index.
     store
@@ -91,8 +89,7 @@ def source_analysis(
     except InvalidInput as error:
         raise InvalidInput(f"{escaped(event_file.name)}: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
-    result = _result(found, calibration, _write(out, found, events, calibration))
-    return result.model_copy(update={"products": result.products | _draw(out, result)})
+    return _result(found, calibration, _write(out, found, events, calibration))
 
 
 def _other_sources(localisation: Localisation) -> list[OtherSource]:
@@ -114,15 +111,6 @@ def _galactic_column(localisation: Localisation) -> GalacticColumn | None:
     """Return the Galactic column towards the source."""
     position = localisation.position
     return None if position is None else galactic_column(position.ra_deg, position.dec_deg)
-
-
-def _draw(out: Path, result: SourceAnalysis) -> dict[str, Product]:
-    products = {}
-    for name, draw in source_plots(result).items():
-        path, content = f"{name}.png", draw().png
-        write_atomically(out / path, content)
-        products[f"plot_{name}"] = Product(path=path, sha256=sha256_of(content))
-    return products
 
 
 def _write(

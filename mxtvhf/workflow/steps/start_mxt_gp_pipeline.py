@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import model_validator
+
+from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.models.base import Model
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpRequest
+
+
+class GpStart(Model):
+    """The start of a GP analysis: its process id, or the reason why GP was not asked."""
+
+    process_id: str | None = None
+    not_asked: GpOutcome | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_version(cls, given: Any) -> Any:
+        """Accept the process id alone, which earlier versions passed on."""
+        return {"process_id": given} if isinstance(given, str) else given
 
 
 def start_mxt_gp_pipeline(request: GpRequest, gp: GpClient) -> str:

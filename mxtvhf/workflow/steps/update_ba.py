@@ -8,6 +8,8 @@ from pathlib import Path
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.sky_notices.store import SkyStore
+from mxtvhf.workflow.steps.other_missions import with_other_missions
 
 
 def update_ba(
@@ -17,6 +19,7 @@ def update_ba(
     photons: PhotonList | None,
     out: Path,
     written: datetime,
+    sky: SkyStore | None = None,
 ) -> ReportProducts:
     """Write the final report of a run.
 
@@ -27,15 +30,18 @@ def update_ba(
     crosscheck
         Comparison of all positions, with GP's outcome.
     photons
-        Decoded photons for the plots; None to leave these plots out.
+        Reconstructed photons for the summary; None to leave it out.
     out
-        Product folder of the new files ``report.json``, ``report.html`` and the plots.
+        Product folder of the new files ``report.json`` and ``report.html``.
     written
         Time of the report, UTC.
+    sky
+        Notices of other missions; None to leave them out.
 
     Returns
     -------
     ReportProducts
         The files and a summary.
     """
+    run = with_other_missions(run, crosscheck, sky)
     return write_report(run, crosscheck, status="final", photons=photons, out=out, written=written)

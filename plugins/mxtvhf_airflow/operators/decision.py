@@ -16,7 +16,7 @@ from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
 from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
-from mxtvhf_airflow.links import desk_url, web_address
+from mxtvhf_airflow.addresses import desk_url, web_address
 from mxtvhf_airflow.notifiers import DecisionNotifier
 from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
 

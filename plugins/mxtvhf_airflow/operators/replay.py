@@ -20,7 +20,6 @@ from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.replay import Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest
-from mxtvhf_airflow.links import ComparisonLink
 from mxtvhf_airflow.run_context import airflow_errors, checked_params
 
 if TYPE_CHECKING:
@@ -110,8 +109,6 @@ class ReplaySeriesOperator(TriggerDagRunOperator):
 class CompareReportsOperator(BaseOperator):
     """Compares the report of every replay with that of its original and returns short comparisons."""
 
-    operator_extra_links = (ComparisonLink(),)
-
     def __init__(self, *, selected_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.selected_by = selected_by
@@ -146,8 +143,6 @@ class CompareReportsOperator(BaseOperator):
 
 class NothingChangedOperator(BaseOperator):
     """Fails if the result of a replay differs from the original, so that the DAG run fails."""
-
-    operator_extra_links = (ComparisonLink(),)
 
     def __init__(self, *, compared_by: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Operators of the steps. Each reads typed input from XCom, calls a pure function and returns a summary.
+"""Operators of the steps. Each reads the results of earlier steps, calls a pure function and writes a result.
 
 Heavy imports (astropy, scipy) are inside the functions, because every Airflow process imports this module.
 """
@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, BaseXCom
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
 from mxtvhf.archive.disk import once_there_is_room
-from mxtvhf.settings import read_settings
-from mxtvhf_airflow.links import DeskLink, ReportLink, desk_url
-from mxtvhf_airflow.run_context import TIMING_KEY, RunContext, airflow_errors, run_of
-from mxtvhf_airflow.xcom import xcom_of
+from mxtvhf_airflow.addresses import desk_url
+from mxtvhf_airflow.run_context import RunContext, airflow_errors, run_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,31 +22,36 @@ if TYPE_CHECKING:
     from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
-    from mxtvhf.reporting.report import ReportProducts, RunRecord
+    from mxtvhf.reporting.report import RunRecord
 
 
 class StepOperator(BaseOperator):
-    """Base class of the operators, which calls ``step`` and records its start and end times."""
+    """Base class of the operators, which calls ``step`` and writes its result."""
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Run the step and return its result and its times as the XCom of the task."""
+    def execute(self, context: Context) -> None:
+        """Run the step and write its result and its times into the product folder of the run."""
         started = datetime.now(UTC)
         with airflow_errors(context, self.log):
             run = run_of(context)
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
+            run.results.begin(self.task_id, run.attempt)
             result = once_there_is_room(lambda: self.step(run), self.log.error)
-        timing = [started.isoformat(), datetime.now(UTC).isoformat()]
-        return {**xcom_of(result), TIMING_KEY: timing}
+            run.results.write(self.task_id, run.attempt, result, started=started)
+            skipped = self.skips(run)
+        if skipped:
+            raise DownstreamTasksSkipped(tasks=skipped)
 
     def step(self, run: RunContext) -> Model:
         """Call the pure function of the step."""
         raise NotImplementedError
 
+    def skips(self, run: RunContext) -> list[str]:
+        """Return the later tasks that are not needed. Airflow skips them without starting a process."""
+        return []
+
 
 class ReceptionMessageOperator(StepOperator):
     """Step 1: archive the inputs as received and read the alert. Skip the run if nothing can be analysed."""
-
-    operator_extra_links = (DeskLink(),)
 
     def step(self, run: RunContext) -> Model:
         """Archive and read the inputs."""
@@ -119,13 +122,9 @@ class VhfLocalisationOperator(StepOperator):
         super().__init__(**kwargs)
         self.remote_task_id = remote_task_id
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Localise the source, and skip the query of remote catalogues if none are configured."""
-        result = super().execute(context)
-        if read_settings().remote_catalogues:
-            return result
-        context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
-        raise DownstreamTasksSkipped(tasks=[self.remote_task_id])
+    def skips(self, run: RunContext) -> list[str]:
+        """Skip the query of remote catalogues if none are configured."""
+        return [] if run.settings.remote_catalogues else [self.remote_task_id]
 
     def step(self, run: RunContext) -> Model:
         """Localise the source."""
@@ -170,9 +169,6 @@ class SourceAnalysisOperator(StepOperator):
 class PreliminaryReportOperator(StepOperator):
     """Parallel to step 4: send the VHF position at once, without waiting for GP."""
 
-    operator_extra_links = (ReportLink(), DeskLink())
-    report_page = "preliminary/report.html"
-
     def step(self, run: RunContext) -> Model:
         """Write the preliminary report."""
         from mxtvhf.workflow.steps.preliminary_report import preliminary_report
@@ -183,6 +179,7 @@ class PreliminaryReportOperator(StepOperator):
             out=run.out,
             written=datetime.now(UTC),
             catalogues=run.catalogues(),
+            sky=run.sky_notices(),
         )
 
 
@@ -202,8 +199,6 @@ class RemoteCataloguesOperator(StepOperator):
 class CrosscheckPositionsOperator(StepOperator):
     """Step 6: compare all positions of the burst, including GP's or the reason why GP is missing."""
 
-    operator_extra_links = (DeskLink(),)
-
     def step(self, run: RunContext) -> Model:
         """Compare the positions."""
         from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
@@ -213,7 +208,7 @@ class CrosscheckPositionsOperator(StepOperator):
         return crosscheck_positions(
             (reception.alert, *reception.related),
             run.localisation(),
-            gp_outcome_of_run(run.context),
+            gp_outcome_of_run(run),
             catalogues=run.catalogues(),
             remote=run.remote_answers(),
         )
@@ -226,20 +221,15 @@ class UpdateBAOperator(StepOperator):
         the question was asked with the preliminary report, which needs no process.
     """
 
-    operator_extra_links = (ReportLink(), DeskLink())
-    report_page = "report.html"
-
     def __init__(self, *, ask_task_id: str = "ask_ba_final", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ask_task_id = ask_task_id
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Write the report, and skip the question if it was asked with the preliminary report."""
-        result = super().execute(context)
-        if not _is_asked_before(run_of(context)):
-            return result
-        context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
-        raise DownstreamTasksSkipped(tasks=[self.ask_task_id])
+    def skips(self, run: RunContext) -> list[str]:
+        """Skip the question if it was asked with the preliminary report, or is never asked (replays)."""
+        preliminary = run.preliminary()
+        is_asked = preliminary is not None and preliminary.best_position is not None
+        return [self.ask_task_id] if run.is_replay or is_asked else []
 
     def step(self, run: RunContext) -> Model:
         """Write the report and the drafts of the announcement."""
@@ -249,11 +239,12 @@ class UpdateBAOperator(StepOperator):
         from mxtvhf.workflow.steps.update_ba import update_ba
 
         written = update_ba(
-            record(run, run.analysis(), run.preliminary()),
+            record(run, run.analysis()),
             run.crosscheck(),
             photons=photons(run),
             out=run.out,
             written=datetime.now(UTC),
+            sky=run.sky_notices(),
         )
         if is_askable(report_summary(run.settings.products, run.run_id)):
             report, _ = read_report(run.settings.products, run.burst_id, run.run_id)
@@ -267,12 +258,6 @@ class UpdateBAOperator(StepOperator):
         return written
 
 
-def _is_asked_before(run: RunContext) -> bool:
-    """Return True if the question was asked with the preliminary report, or is never asked (replays)."""
-    preliminary = run.preliminary()
-    return run.is_replay or (preliminary is not None and preliminary.best_position is not None)
-
-
 def photons(run: RunContext) -> PhotonList:
     """Read the reconstructed photons of the run."""
     from mxtvhf.events.patterns import reconstruct
@@ -281,9 +266,7 @@ def photons(run: RunContext) -> PhotonList:
     return reconstruct(PhotonList.load(Path(run.extraction().photons_path))).photons
 
 
-def record(
-    run: RunContext, analysis: SourceAnalysis | None = None, preliminary: ReportProducts | None = None
-) -> RunRecord:
+def record(run: RunContext, analysis: SourceAnalysis | None = None) -> RunRecord:
     """Collect the results of the run so far for its report."""
     from mxtvhf.workflow.local import run_record
 
@@ -295,7 +278,6 @@ def record(
         run.event_product(),
         run.localisation(),
         analysis=analysis,
-        preliminary=preliminary,
         out=run.out,
         timeline=run.timeline(),
         is_replay=run.is_replay,

@@ -12,12 +12,13 @@ from urllib.parse import quote
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_file, report_summary
+from mxtvhf.desk import figures
 from mxtvhf.desk.policy import HEADERS as DESK_HEADERS
 from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.files import safe_name
@@ -26,8 +27,8 @@ from mxtvhf.settings import Settings, read_settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.body_limit import refuse_long_bodies
 from mxtvhf.workflow.runs import Problem
+from mxtvhf_airflow.addresses import PREFIX
 from mxtvhf_airflow.dag_runs import find_run
-from mxtvhf_airflow.links import PREFIX
 from mxtvhf_airflow.web import desk, docs, health, manual, rest
 from mxtvhf_airflow.web.error_pages import add_error_pages
 
@@ -114,14 +115,21 @@ def _add_products(app: FastAPI, settings: Settings) -> None:
         response_class=FileResponse,
         responses={200: {"content": {"*/*": {}}}, 404: {"model": Problem}},
     )
-    def product(run_id: str, product: str) -> Response:
-        """Return one product of a run."""
+    def product(run_id: str, product: str, tasks: BackgroundTasks) -> Response:
+        """Return one product of a run. Opening a report or one of its figures draws the figures."""
         path = product_file(settings.products, run_id, product)
+        path = path or figures.figure(settings.products, run_id, product)
         if path is None:
             raise HTTPException(404, f"no product {product!r} found for run {run_id!r}")
-        if path.name == "report.html" and (retraction := _later_retraction(settings, run_id)):
-            return HTMLResponse(path.read_text().replace("<main>", retraction, 1), headers=HEADERS)
-        return FileResponse(path, headers=HEADERS)
+        if path.name != "report.html":
+            return FileResponse(path, headers=HEADERS)
+        page, headers = path.read_text(), dict(HEADERS)
+        if figures.awaits_figures(path):
+            tasks.add_task(figures.draw, path)
+            headers["Refresh"] = str(figures.REFRESH_S)
+        if retraction := _later_retraction(settings, run_id):
+            page = page.replace("<main>", retraction, 1)
+        return HTMLResponse(page, headers=headers)
 
 
 def _later_retraction(settings: Settings, run_id: str) -> str | None:

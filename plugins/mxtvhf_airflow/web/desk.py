@@ -37,8 +37,8 @@ from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
+from mxtvhf_airflow.addresses import PREFIX, web_address
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
-from mxtvhf_airflow.links import PREFIX, web_address
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
@@ -278,6 +278,26 @@ def products(burst_id: BurstId, request: Request, session: SessionDep, run: RunI
     return Response(
         zipped(folder, page.report), media_type="application/zip", headers={"Content-Disposition": name}
     )
+
+
+@router.get("/{burst_id}/followup/{name}")
+def followup(
+    burst_id: BurstId, name: str, request: Request, session: SessionDep, run: RunId = None
+) -> Response:
+    """Return a file for observers, which is made on demand from the report of a run."""
+    from mxtvhf.followup.observatories import observatories
+    from mxtvhf.reporting.report.followup_files import FOLLOWUP_FILES, followup_file
+
+    settings, page = _settings(request), _burst(burst_id, run, request, session)
+    if page.report is None or name not in FOLLOWUP_FILES:
+        raise HTTPException(404, f"no file {name!r} of {burst_id} available")
+    try:
+        telescopes = observatories(settings.observatories)
+        content = followup_file(page.report, name, datetime.now(UTC), of=telescopes)
+    except InvalidInput as error:
+        raise HTTPException(404, one_line(error)) from None
+    headers = HEADERS | {"Content-Disposition": f'attachment; filename="{burst_id}_{name}"'}
+    return Response(content, media_type=FOLLOWUP_FILES[name], headers=headers)
 
 
 @router.get("/{burst_id}/release/{name}")

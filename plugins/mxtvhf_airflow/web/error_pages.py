@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.text import one_line
-from mxtvhf_airflow.links import PREFIX
+from mxtvhf_airflow.addresses import PREFIX
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,14 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
+from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.archive.products import ReportSummary, report_summaries, report_summary
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
+from mxtvhf.followup.model import LineOfSight, Visibility
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import Settings
@@ -165,6 +167,44 @@ def gaps(request: Request, limit: Limit = 50) -> list[StreamGap]:
 def latencies(request: Request) -> list[Distribution]:
     """Return the distributions of the times from T0 and the input to the reports, and of each step (s)."""
     return latency(report_summaries(_products(request)))
+
+
+RightAscension = Annotated[float, Query(ge=0.0, lt=360.0, description="Right ascension, ICRS degrees")]
+Declination = Annotated[float, Query(ge=-90.0, le=90.0, description="Declination, ICRS degrees")]
+Moment = Annotated[
+    AwareDatetime | None,
+    Query(description="ISO 8601 with zone, 1900 to 2098; default: now", examples=["2026-11-30T21:00:00Z"]),
+]
+
+
+@router.get("/line-of-sight")
+def sight(
+    request: Request, ra: RightAscension, dec: Declination, at: Moment = None,
+    r90_arcsec: Annotated[float, Query(ge=0.0, le=648_000.0)] = 0.0,
+) -> LineOfSight:  # fmt: skip
+    """Return Galactic extinction and column, distances of Sun and Moon, and known sources in a direction.
+
+    Known sources are searched within `r90_arcsec`, but at least within 10 arcmin and at most within 1 degree.
+    """
+    from mxtvhf.catalogues.store import CatalogueStore
+    from mxtvhf.followup.line_of_sight import line_of_sight
+
+    store = CatalogueStore(_settings(request).catalogues)
+    return line_of_sight(ra, dec, at or datetime.now(UTC), r90_arcsec=r90_arcsec, catalogues=store)
+
+
+@router.get("/visibility")
+def visible(request: Request, ra: RightAscension, dec: Declination, at: Moment = None) -> Visibility:
+    """Return when each telescope of the list can observe a position in the 24 hours from a time."""
+    from mxtvhf.followup.observatories import observatories
+    from mxtvhf.followup.visibility import visibility
+
+    try:
+        return visibility(
+            ra, dec, at or datetime.now(UTC), of=observatories(_settings(request).observatories)
+        )
+    except InvalidInput as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSummary | None], str | None]:

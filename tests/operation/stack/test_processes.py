@@ -90,6 +90,22 @@ def test_a_wait_without_success_ends_with_an_error():
         wait_until(lambda: False, what="the moon", timeout=0.2)
 
 
+@pytest.mark.parametrize(("every", "checks"), [(0.1, 81), (0.4, 65)])
+def test_a_long_wait_asks_less_often(every, checks, monkeypatch):
+    """Ten requests per second kept a third of a core of the API server busy."""
+    now, asked = 0.0, []
+
+    def sleep(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    with pytest.raises(Failure, match="the moon"):
+        wait_until(lambda: bool(asked.append(now)), what="the moon", timeout=30.0, every=every)
+    assert asked[1] == every
+    assert len(asked) <= checks
+
+
 def test_a_killed_process_is_restarted_and_its_children_are_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "STEADY_S", 0.0)
     with ProcessGroup({}, tmp_path) as group:

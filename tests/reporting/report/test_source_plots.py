@@ -14,7 +14,7 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import RunRecord, build_report, report_schema
+from mxtvhf.reporting.report import RunRecord, build_report, draw_figures, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Plot
 from mxtvhf.reporting.report.source_plots import log_ticks, source_plots
@@ -74,7 +74,6 @@ def page_and_document(analysis: SourceAnalysis | None) -> tuple[str, dict[str, o
         crosscheck_positions((ALERT,), None, NO_GP),
         status="final",
         photons=None,
-        plots={},
         written=T0 + timedelta(seconds=600),
     )
     document = json.loads(report.to_json())
@@ -124,15 +123,20 @@ def test_an_unreliable_fit_gives_a_warning(bright):
     assert "unreliable" in page
 
 
-def test_only_the_final_report_has_the_plots_and_the_products(bright, tmp_path):
+def test_only_the_final_report_has_the_figures_of_the_source(bright, tmp_path):
     crosscheck = crosscheck_positions((ALERT,), None, NO_GP)
     written = T0 + timedelta(seconds=600)
-    early = preliminary_report(record(None), photons=None, out=tmp_path, written=written)
-    final = update_ba(record(bright), crosscheck, photons=None, out=tmp_path, written=written)
-    assert early.plots == {}
-    assert set(final.plots) == {"plot_source_light_curve", "plot_source_spectrum"}
-    for plot in final.plots.values():
-        assert (tmp_path / plot.path).read_bytes().startswith(b"\x89PNG")
+    preliminary_report(record(None), photons=None, out=tmp_path, written=written)
+    update_ba(record(bright), crosscheck, photons=None, out=tmp_path, written=written)
+    draw_figures(tmp_path, "preliminary")
+    draw_figures(tmp_path, "final")
+    figures = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert {name for name in figures if "source_" in name} == {
+        "source_light_curve.png",
+        "source_spectrum.png",
+    }
+    for name in figures:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_plots_have_descriptions(bright):

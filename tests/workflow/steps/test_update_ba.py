@@ -11,9 +11,11 @@ import pytest
 from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.events.photons import PhotonList
+from mxtvhf.models.kept import read_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import SAME_IN_FINAL, ReportProducts, RunRecord
+from mxtvhf.reporting.report import Report, ReportProducts, RunRecord
+from mxtvhf.reporting.report.figures import FIGURES, figure_path
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 from mxtvhf.workflow.steps.update_ba import update_ba
@@ -63,26 +65,14 @@ def final(out: Path, run: RunRecord = RUN, photons: PhotonList | None = PHOTONS)
 def test_final_report_lists_its_files_with_their_hashes(tmp_path: Path) -> None:
     products = final(tmp_path)
     assert products.best_position == FOUND.position
-    files = [products.json_file, products.html_file, *products.plots.values()]
-    assert {file.path for file in files} == {path.name for path in tmp_path.iterdir()}
+    files = [products.json_file, products.html_file]
+    assert {file.path for file in files} == {path.name for path in tmp_path.iterdir()}, "figures come later"
     for file in files:
         assert hashlib.sha256((tmp_path / file.path).read_bytes()).hexdigest() == file.sha256
-    assert {file.path for file in products.plots.values()} == {
-        "detector.png",
-        "light_curve.png",
-        "sky.png",
-        "sky_zoom.png",
-    }
     document = json.loads((tmp_path / "report.json").read_bytes())
     assert document["status"] == "final"
     assert document["gp"]["reason"] == "GP failed: no attitude"
-    assert list(document["products"]) == [
-        "event_file",
-        "plot_detector",
-        "plot_light_curve",
-        "plot_sky",
-        "plot_sky_zoom",
-    ]
+    assert list(document["products"]) == ["event_file"]
 
 
 def test_preliminary_report_stays_beside_the_final_one(tmp_path: Path) -> None:
@@ -119,35 +109,23 @@ def test_every_product_is_linked_from_both_pages(tmp_path: Path) -> None:
     preliminary_report(RUN, photons=PHOTONS, out=tmp_path, written=WRITTEN)
     final(tmp_path)
     folder = tmp_path / "preliminary"
-    plots = {"sky.png", "sky_zoom.png", "detector.png", "light_curve.png"}
     event = tmp_path / "events.fits"
     early = linked(folder / "report.html")
-    assert early == {event, *(folder / name for name in {"report.json", *plots}), tmp_path / "report.html"}
+    assert early == {event, folder / "report.json", tmp_path / "report.html"}
     late = linked(tmp_path / "report.html")
-    assert late == {event, *(tmp_path / name for name in {"report.json", *plots})}
+    assert late == {event, tmp_path / "report.json"}
     assert all(path.is_file() for path in early | late)
-
-
-def test_a_plot_that_is_there_is_shown_and_not_drawn_again(tmp_path: Path) -> None:
-    early = preliminary_report(RUN, photons=PHOTONS, out=tmp_path, written=WRITTEN)
-    same = {name: early.plots[name] for name in SAME_IN_FINAL}
-    late = final(tmp_path, RUN.model_copy(update={"products": RUN.products | same}))
-    assert {name: late.plots[name] for name in SAME_IN_FINAL} == same
-    assert {path.name for path in tmp_path.glob("*.png")} == {"sky.png", "sky_zoom.png"}
-    afresh = final(tmp_path / "afresh")
-    for name in SAME_IN_FINAL:
-        assert (tmp_path / same[name].path).read_bytes() == (
-            tmp_path / "afresh" / afresh.plots[name].path
-        ).read_bytes()
-    images = re.compile(r"<img [^>]+>")
-    pages = [(folder / "report.html").read_text() for folder in (tmp_path, tmp_path / "afresh")]
-    assert images.findall(pages[0]) == images.findall(pages[1])
 
 
 def test_running_the_step_again_gives_the_same_files(tmp_path: Path) -> None:
     first = final(tmp_path)
     assert final(tmp_path) == first
     assert not list(tmp_path.glob(".*"))
+
+
+def figures_of(folder: Path) -> set[str]:
+    report = read_kept(folder / "report.json", Report)
+    return {name for name in FIGURES if figure_path(report, name)}
 
 
 def test_without_photons_and_without_detection(tmp_path: Path) -> None:
@@ -162,7 +140,7 @@ def test_without_photons_and_without_detection(tmp_path: Path) -> None:
     )
     products = final(tmp_path, RUN.model_copy(update={"localisation": unseen}), photons=None)
     assert products.best_position == ALERT.position
-    assert set(products.plots) == {"plot_sky"}
+    assert figures_of(tmp_path) == {"sky"}
     assert "No source was detected in the VHF photons: faint." in (tmp_path / "report.html").read_text()
 
 

@@ -1,0 +1,1 @@
+"""Notices of other missions: reading, filing, and coincidences with our bursts."""

@@ -1,0 +1,246 @@
+"""Read notices in GCN's unified JSON schema.
+
+The fields that we use are validated here against the core schemas of https://github.com/nasa-gcn/gcn-schema,
+which are the same for all missions since version 4: ``Alert``, ``DateTime``, ``Event``, ``Localization``,
+``Reporter`` and ``Statistics``. Other fields are ignored; the notice is kept as received.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.kept import first_error
+from mxtvhf.models.position import Declination
+from mxtvhf.models.quantities import Finite, Probability
+from mxtvhf.models.text import one_line
+from mxtvhf.notices.parameters import shown, utc
+from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice
+
+_SCHEMA = re.compile(
+    r"https://gcn\.nasa\.gov/schema/(?P<version>main|v(?P<major>\d{1,3})\.\d+\.\d+)/gcn/notices/"
+    r"(?P<name>[A-Za-z0-9_./-]{1,100})\.schema\.json"
+)
+_KINDS: dict[str, Kind] = {"initial": "initial", "retraction": "retraction"}
+LONGEST_MAP = 24 << 20
+"""Largest number of characters of a sky map in a notice; larger maps are not read."""
+
+Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
+Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
+Ellipse = tuple[Radius] | tuple[Radius, Radius] | tuple[Radius, Radius, Finite]
+
+
+class _Fields(BaseModel):
+    """The used fields of the core schemas."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    mission: str = ""
+    instrument: str = ""
+    id: str | list[str] = ""
+    event_name: str | list[str] = ""
+    alert_datetime: str | None = None
+    alert_tense: Literal["current", "archival", "planned", "injection", "commanded", "test"] = "current"
+    alert_type: Literal["initial", "subsequent", "update", "retraction"] = "initial"
+    trigger_time: str | None = None
+    observation_start: str | None = None
+    ra: Degrees | None = None
+    dec: Declination | None = None
+    ra_dec_error: Radius | Ellipse | None = None
+    containment_probability: Probability = 0.9
+    systematic_included: bool = False
+    healpix_url: str | None = None
+    healpix_file: str | None = None
+    far: Finite | None = None
+    image_snr: Finite | None = None
+    rate_snr: Finite | None = None
+    p_astro: Finite | None = None
+    classification: dict[str, float] = {}
+    data_archive_page: str | None = None
+    url: str | None = None
+
+
+class Schema(BaseModel):
+    """The schema that a notice names."""
+
+    name: str
+    """Path below ``gcn/notices``, without suffix."""
+    version: str
+
+
+def schema_of(content: dict[str, Any]) -> Schema:
+    """Return the schema that a notice names.
+
+    Parameters
+    ----------
+    content
+        The notice.
+
+    Raises
+    ------
+    InvalidInput
+        The notice names no schema of GCN, or one of an unknown version.
+    """
+    text = content.get("$schema")
+    match = _SCHEMA.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise InvalidInput(f"$schema {shown(str(text))} is not a notice schema of GCN")
+    majors = mission_facts().reading.schema_majors
+    if match["major"] is not None and int(match["major"]) not in majors:
+        known = f"{majors[0]} to {majors[-1]}"
+        raise InvalidInput(f"schema version {match['version']} is unknown; expected {known}; upgrade mxtvhf")
+    return Schema(name=match["name"], version=match["version"])
+
+
+def read_gcn_json(content: dict[str, Any], *, digest: str, received: datetime) -> Iterator[SkyNotice]:
+    """Yield the notice, or each of the objects that it lists.
+
+    Parameters
+    ----------
+    content
+        The parsed JSON.
+    digest
+        SHA-256 of the notice as received.
+    received
+        Time of reception, UTC.
+
+    Raises
+    ------
+    InvalidInput
+        The schema is unknown, or a used field violates it.
+    """
+    schema = schema_of(content)
+    data = content.get("data")
+    data = data if isinstance(data, dict) else {}
+    targets = data.get("targets")
+    shared = {key: value for key, value in content.items() if key != "data"}
+    if targets is None:
+        parts: list[Any] = [shared]
+    elif isinstance(targets, list):
+        parts = [shared | _first_seen(data, one) | one for one in targets if isinstance(one, dict)]
+    else:
+        raise InvalidInput("data.targets is not a list")
+    for number, part in enumerate(parts):
+        yield _notice(part, schema, digest=digest, received=received, number=number)
+
+
+def _first_seen(data: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    """Return the time of the first detection of an optical object, whose notice has no trigger time."""
+    photometry = data.get("photometry")
+    moments = [
+        one["observation_start"]
+        for one in (photometry if isinstance(photometry, list) else ())
+        if isinstance(one, dict) and one.get("event_name") == target.get("event_name") and "mag" in one
+        and isinstance(one.get("observation_start"), str)
+    ]  # fmt: skip
+    return {"observation_start": min(moments)} if moments else {}
+
+
+def _notice(
+    content: dict[str, Any], schema: Schema, *, digest: str, received: datetime, number: int
+) -> SkyNotice:
+    try:
+        fields = _Fields.model_validate(content)
+    except ValidationError as error:
+        raise InvalidInput(
+            f"violates its schema {schema.name}: {one_line(first_error(error), 200)}"
+        ) from None
+    mission, instrument = mission_facts().names.get(schema.name, ("", ""))
+    mission = mission or fields.mission or schema.name.split("/")[0]
+    instrument = instrument or fields.instrument
+    time = fields.trigger_time or fields.observation_start or fields.alert_datetime
+    if time is None:
+        raise InvalidInput("trigger_time, observation_start and alert_datetime are missing; expected a time")
+    names = [*_texts(fields.id), *_texts(fields.event_name)]
+    if not names:
+        raise InvalidInput("id and event_name are missing; expected an identifier of the event")
+    warnings: list[str] = []
+    facts = detector_of(mission, instrument)
+    return SkyNotice(
+        mission=mission,
+        instrument=instrument,
+        event_id=names[0],
+        names=tuple(names[1:]),
+        kind=_kind(fields),
+        time=utc(time, "trigger_time"),
+        published=None if fields.alert_datetime is None else utc(fields.alert_datetime, "alert_datetime"),
+        received=received,
+        area=_area(fields, facts.unstated_r90_deg if facts else 0.0, warnings),
+        has_map=fields.healpix_file is not None and len(fields.healpix_file) <= LONGEST_MAP,
+        map_problem=_map_problem(fields),
+        systematic_included=fields.systematic_included,
+        significance=_significance(fields),
+        is_test=fields.alert_tense in ("test", "injection"),
+        links=tuple(link for link in (fields.data_archive_page, fields.healpix_url, fields.url) if link),
+        schema_name=f"{schema.name} {schema.version}",
+        digest=digest,
+        part=number,
+        warnings=tuple(warnings),
+    )
+
+
+def _texts(value: str | list[str]) -> list[str]:
+    every = [value] if isinstance(value, str) else value
+    return [one_line(text, 120) for text in every if text.strip()]
+
+
+def _kind(fields: _Fields) -> Kind:
+    if fields.alert_tense in ("planned", "commanded"):
+        return "other"
+    return _KINDS.get(fields.alert_type, "update")
+
+
+def _area(fields: _Fields, unstated_r90_deg: float, warnings: list[str]) -> ErrorEllipse | None:
+    """Return the error ellipse; an ellipse without an angle becomes the circle around it."""
+    if fields.ra is None or fields.dec is None:
+        return None
+    if fields.ra_dec_error is None and unstated_r90_deg:
+        return ErrorEllipse(
+            ra_deg=fields.ra % 360.0,
+            dec_deg=fields.dec,
+            semi_major_deg=unstated_r90_deg,
+            semi_minor_deg=unstated_r90_deg,
+        )
+    if fields.ra_dec_error is None:
+        warnings.append("the position has no error radius; it is not compared")
+        return None
+    axes = (fields.ra_dec_error,) if isinstance(fields.ra_dec_error, float) else fields.ra_dec_error
+    major = axes[0]
+    minor = axes[1] if len(axes) > 1 else major
+    angle = axes[2] if len(axes) > 2 else 0.0
+    if len(axes) == 2 and major != minor:
+        warnings.append("the error ellipse has no position angle; the circle around it is used")
+        major = minor = max(major, minor)
+    return ErrorEllipse(
+        ra_deg=fields.ra % 360.0,
+        dec_deg=fields.dec,
+        semi_major_deg=major,
+        semi_minor_deg=minor,
+        angle_deg=angle,
+        containment=fields.containment_probability,
+    )
+
+
+def _map_problem(fields: _Fields) -> str:
+    if fields.healpix_file is not None and len(fields.healpix_file) > LONGEST_MAP:
+        return f"the sky map has {len(fields.healpix_file)} characters; at most {LONGEST_MAP} are read"
+    if fields.healpix_file is None and fields.healpix_url is not None:
+        return "the notice only links its sky map, and maps are not downloaded"
+    return ""
+
+
+def _significance(fields: _Fields) -> Significance | None:
+    snr = fields.image_snr or fields.rate_snr
+    if snr:
+        return Significance(value=snr, unit="SNR")
+    if fields.far is not None:
+        return Significance(value=fields.far, unit="FAR Hz")
+    if fields.p_astro is not None:
+        return Significance(value=fields.p_astro, unit="probability of an astrophysical origin")
+    return None

@@ -1,0 +1,328 @@
+"""Store of the notices of other missions, in the archive.
+
+::
+
+    archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
+    archive/sky/<date>/received.jsonl         time and source of the first reception of each
+    archive/sky/index-1.sqlite                the notices as read, by event time
+
+The index is not a record: `SkyStore.complete` adds the notices that it lacks, and builds it again if it is
+missing or damaged. Another format of the index has another number in its name, so that each version of this
+software finds its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mxtvhf.archive.archive import Receipt
+from mxtvhf.errors import InvalidInput
+from mxtvhf.models.files import sha256_of, write_once
+from mxtvhf.models.kept_lines import append_line, read_records
+from mxtvhf.models.text import escaped
+from mxtvhf.sky_notices.model import SkyNotice
+from mxtvhf.sky_notices.probability_map import ProbabilityMap, embedded_map
+from mxtvhf.sky_notices.reading import json_object, read_sky_notices
+
+log = logging.getLogger(__name__)
+
+INDEX = "index-1.sqlite"
+BUSY_S = 10.0
+"""Longest wait for another process that writes the index, seconds."""
+_TABLES = """
+create table notice (
+    number integer primary key, digest text, part integer, mission text, instrument text, event text,
+    time real, is_test integer, received real, record text, unique (digest, part)
+);
+create index notice_time on notice (time);
+create index notice_event on notice (mission, event);
+create index notice_received on notice (received);
+create table unread (digest text primary key, received real, reason text);
+"""
+
+
+class EventTime(NamedTuple):
+    """Time of an event in one notice, POSIX seconds."""
+
+    mission: str
+    instrument: str
+    event_id: str
+    time: float
+
+
+class SkyStore:
+    """Store of one archive, which several processes may share.
+
+    Parameters
+    ----------
+    archive_root
+        Folder of the archive.
+    """
+
+    def __init__(self, archive_root: Path) -> None:
+        self.folder = archive_root / "sky"
+        self._index = self.folder / INDEX
+
+    @property
+    def is_in_use(self) -> bool:
+        """True if notices were ever received; without any, missing coincidences mean nothing."""
+        return self._index.exists()
+
+    def keep(self, raw: bytes, *, received: datetime, source: str) -> Path:
+        """Store a notice durably as received; equal notices of a day are stored once.
+
+        Parameters
+        ----------
+        raw
+            The notice as received.
+        received
+            Time of reception, UTC.
+        source
+            Transport, and name of the message there.
+
+        Returns
+        -------
+        Path
+            The stored file, for `read`.
+
+        Raises
+        ------
+        OSError
+            The notice cannot be stored.
+        """
+        folder = self.folder / f"{received.astimezone(UTC):%Y-%m-%d}"
+        path = folder / f"{sha256_of(raw)}{'.xml' if raw.lstrip().startswith(b'<') else '.json'}"
+        if write_once(path, raw):
+            receipt = Receipt(file=path.name, received=received, source=source)
+            # A lost receipt costs little: the time of the file replaces it.
+            append_line(folder / "received.jsonl", receipt.model_dump_json().encode(), durable=False)
+        return path
+
+    def read(self, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+        """Add a stored notice to the index. A repeated call has no effect.
+
+        Parameters
+        ----------
+        path
+            Path returned by `keep`.
+        received
+            Time of reception, UTC.
+
+        Returns
+        -------
+        tuple of SkyNotice
+            The new notices; empty if the message was read before or cannot be read. An unreadable message
+            is counted, with the reason.
+
+        Raises
+        ------
+        OSError
+            The index cannot be written.
+        """
+        with self._open() as index:
+            return () if path.stem in _digests(index, path.stem) else _add(index, path, received)
+
+    def complete(self) -> int:
+        """Add the stored notices that the index lacks and return their number.
+
+        Raises
+        ------
+        OSError
+            The index cannot be written.
+        """
+        if not self.folder.is_dir():
+            return 0
+        with self._open() as index:
+            known, added = _digests(index), 0
+            for folder in sorted(self.folder.glob("????-??-??")):
+                missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
+                if missing:
+                    times = {
+                        one.file: one.received for one in read_records(folder / "received.jsonl", Receipt)
+                    }
+                    for path in missing:
+                        _add(index, path, times.get(path.name) or _changed(path))
+                    added += len(missing)
+        return added
+
+    def times_between(self, start: datetime, end: datetime, *, is_test: bool) -> list[EventTime]:
+        """Return the event times in an interval.
+
+        Parameters
+        ----------
+        start, end
+            The interval, UTC.
+        is_test
+            True for test notices, False for others.
+        """
+        rows = self._rows(
+            "select mission, instrument, event, time from notice where time between ? and ? and is_test = ?",
+            start.timestamp(), end.timestamp(), is_test,
+        )  # fmt: skip
+        return [EventTime(*row) for row in rows]
+
+    def of_event(self, mission: str, event_id: str) -> list[SkyNotice]:
+        """Return all notices about an event, in the order of reception.
+
+        Parameters
+        ----------
+        mission, event_id
+            As in `SkyNotice`.
+        """
+        rows = self._rows(
+            "select record from notice where mission = ? and event = ? order by received, number",
+            mission, event_id,
+        )  # fmt: skip
+        return [SkyNotice.model_validate_json(row[0]) for row in rows]
+
+    def received_since(
+        self, received: datetime, number: int = 0, *, limit: int = -1
+    ) -> tuple[int, list[SkyNotice]]:
+        """Return notices in the order in which they were read, and the number of the last one.
+
+        Parameters
+        ----------
+        received
+            Earliest time of reception, UTC.
+        number
+            Number from the previous call; only later notices are returned.
+        limit
+            Largest number of notices; negative for all.
+        """
+        rows = self._rows(
+            "select number, record from notice where received >= ? and number > ? order by number limit ?",
+            received.timestamp(), number, limit,
+        )  # fmt: skip
+        return (rows[-1][0] if rows else number), [SkyNotice.model_validate_json(row[1]) for row in rows]
+
+    def unread(self, start: datetime, end: datetime) -> int:
+        """Return the number of unreadable notices that were received in an interval.
+
+        Parameters
+        ----------
+        start, end
+            The interval, UTC.
+        """
+        rows = self._rows(
+            "select count(*) from unread where received between ? and ?", start.timestamp(), end.timestamp()
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of notices in the index, and of those that could not be read."""
+        read = self._rows("select count(*) from notice")
+        unread = self._rows("select count(*) from unread")
+        return {"read": int(read[0][0]) if read else 0, "unreadable": int(unread[0][0]) if unread else 0}
+
+    def sky_map(self, notice: SkyNotice) -> ProbabilityMap:
+        """Return the sky map inside a notice.
+
+        Parameters
+        ----------
+        notice
+            A notice with ``has_map``.
+
+        Raises
+        ------
+        InvalidInput
+            The notice has no valid map, or its file is missing.
+        """
+        path = next(self.folder.glob(f"*/{notice.digest}.json"), None)
+        if path is None:
+            raise InvalidInput(f"{notice.digest}.json: missing in {self.folder}; restore it from a backup")
+        return _sky_map(path)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; none before the first notice."""
+        if not self.is_in_use:
+            return []
+        with self._open() as index:
+            return index.execute(query, values).fetchall()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open the index; an empty one is made if it is missing.
+
+        Raises
+        ------
+        OSError
+            The index cannot be read or written. A damaged one is set aside.
+        """
+        try:
+            if not self.is_in_use:
+                self._make()
+            with closing(sqlite3.connect(self._index, timeout=BUSY_S)) as index:
+                index.execute("pragma synchronous = off")  # the files are durable, see `complete`
+                yield index
+        except sqlite3.OperationalError as error:
+            raise OSError(f"{self._index}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            self._index.replace(self._index.with_suffix(".damaged"))
+            raise OSError(f"{self._index}: {error}; it is built again from the notices") from error
+
+    def _make(self) -> None:
+        """Make the tables under another name, so that no process sees an incomplete index."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.is_in_use:
+                return
+            part = self._index.with_suffix(".part")
+            part.unlink(missing_ok=True)
+            with closing(sqlite3.connect(part)) as index:
+                index.executescript(_TABLES)
+            part.replace(self._index)
+
+
+def _digests(index: sqlite3.Connection, only: str | None = None) -> set[str]:
+    """Return the digests of the messages in the index: all, or only one if it is there."""
+    condition, values = ("", ()) if only is None else (" where digest = ?", (only, only))
+    query = f"select digest from notice{condition} union select digest from unread{condition}"  # noqa: S608
+    return {row[0] for row in index.execute(query, values)}
+
+
+def _add(index: sqlite3.Connection, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+    try:
+        notices = read_sky_notices(path.read_bytes(), received=received)
+    except InvalidInput as error:
+        reason = escaped(error, 500)
+        log.warning("%s: notice of another mission not read: %s", path, reason)
+        with index:
+            row = path.stem, received.timestamp(), reason
+            index.execute("insert or ignore into unread values (?, ?, ?)", row)
+        return ()
+    rows = [
+        (
+            path.stem, one.part, one.mission, one.instrument, one.event_id, one.time.timestamp(),
+            one.is_test, received.timestamp(), one.model_dump_json(),
+        )
+        for one in notices
+    ]  # fmt: skip
+    with index:
+        index.executemany(
+            "insert or ignore into notice (digest, part, mission, instrument, event, time, is_test, received,"
+            " record) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+    return notices
+
+
+def _is_missing(path: Path, known: set[str]) -> bool:
+    return path.suffix in (".json", ".xml") and not path.name.startswith(".") and path.stem not in known
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+@lru_cache(maxsize=8)
+def _sky_map(path: Path) -> ProbabilityMap:
+    return embedded_map(json_object(path.read_bytes()))

@@ -1,0 +1,206 @@
+"""Coincidences of other missions' events with a burst: probabilities, words, retractions, bad input."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from mxtvhf.models.position import Origin
+from mxtvhf.simulator.sky_notices import write_gcn_json, write_lvk_alert, write_sky_map, write_sky_voevent
+from mxtvhf.sky_notices import coincidence
+from mxtvhf.sky_notices.coincidence import chance_probability, other_missions
+from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.store import SkyStore
+from support.positions import place
+
+BURST = "sb26040203"
+T0 = datetime(2026, 4, 2, 10, 30, 17, tzinfo=UTC)
+OURS = place(170.982, 63.622, 274.0, Origin.ECLAIRS)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return SkyStore(tmp_path)
+
+
+def file(store, raw, minutes=5.0):
+    received = T0 + timedelta(minutes=minutes)
+    store.read(store.keep(raw, received=received, source="test"), received)
+
+
+def gbm(event_id="796863442", after_s=2.0, dec_deg=65.0, minutes=1.0, **fields):
+    given = {"mission": "Fermi", "instrument": "GBM", "ra": 172.0, "dec": dec_deg, "ra_dec_error": 3.0}
+    moment, published = (T0 + timedelta(seconds=seconds) for seconds in (after_s, after_s + 60.0 * minutes))
+    return write_gcn_json("fermi/gbm/trigger", event_id, moment, published=published, **(given | fields))
+
+
+def found(store, position=OURS, burst_id=BURST, is_test=False):
+    return other_missions(store, burst_id, T0, position, is_test=is_test)
+
+
+def test_without_any_notice_nothing_was_checked(store):
+    assert not found(store).checked
+    assert "no notice of another mission" in found(store).reason
+    file(store, gbm())
+    unknown = other_missions(store, BURST, None, OURS, is_test=False)
+    assert (unknown.checked, unknown.reason) == (False, "T0 of the burst is unknown")
+
+
+def test_an_event_at_our_time_and_place_is_named_with_its_probability(store):
+    file(store, gbm())
+    result = found(store)
+    (one,) = result.coincidences
+    assert result.seen_by == ("Fermi GBM",)
+    assert one.association == "probable"
+    assert one.chance_probability < 1e-5
+    assert one.separation_arcsec == pytest.approx(1.446 * 3600, rel=0.01)
+    assert "2.0 s after T0" in one.explanation
+    assert "probably the same event" in one.explanation
+    assert result.summary.startswith("also seen by Fermi GBM (chance probability ")
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (gbm(dec_deg=20.0), "elsewhere on the sky"),
+        (gbm(after_s=5_000.0), "too late"),
+        (gbm(alert_tense="test"), "a test"),
+        (gbm(alert_tense="planned"), "planned"),
+    ],
+)
+def test_other_events_are_not_named(store, event, why):
+    file(store, event, minutes=120.0)
+    assert found(store).coincidences == (), why
+
+
+def test_our_own_notices_are_no_other_mission(store):
+    own = {
+        "mission": "SVOM",
+        "instrument": "ECLAIRs",
+        "ra": OURS.ra_deg,
+        "dec": OURS.dec_deg,
+        "ra_dec_error": 0.1,
+    }
+    file(store, write_gcn_json("svom/trigger", BURST, T0, **own))
+    assert found(store).coincidences == ()
+    assert found(store, burst_id="sb26040299").seen_by == ("SVOM ECLAIRs",)
+
+
+def test_an_event_without_a_position_is_compared_in_time_alone(store):
+    file(store, gbm(ra=None, dec=None, ra_dec_error=None, healpix_url="https://x/map.fit"))
+    (one,) = found(store).coincidences
+    assert one.separation_arcsec is None
+    assert "not downloaded" in one.position_not_checked
+    assert "its position was not checked" in one.explanation
+    assert one.association == "probable", "2 s apart at 240 events per year"
+
+
+def test_a_burst_without_a_position_is_compared_in_time_alone(store):
+    file(store, gbm(after_s=400.0))
+    (one,) = found(store, position=None).coincidences
+    assert "the burst has no position" in one.position_not_checked
+    assert one.association == "possible"
+
+
+def test_a_retraction_takes_the_event_back(store):
+    file(store, gbm())
+    file(store, gbm(alert_type="retraction", minutes=30.0), minutes=31.0)
+    result = found(store)
+    assert result.coincidences == ()
+    assert result.retracted == ("Fermi GBM 796863442",)
+    assert "no probable detection" in result.summary
+
+
+def test_the_newest_position_of_an_event_counts(store):
+    file(store, gbm(ra_dec_error=8.0))
+    file(store, gbm(ra_dec_error=0.5, minutes=10.0))
+    (one,) = found(store).coincidences
+    assert one.r90_arcsec < 8.0 * 3600
+
+
+def test_an_event_that_its_mission_calls_no_burst_is_left_out(store):
+    ivorn = "ivo://nasa.gsfc.gcn/Fermi#GBM_Flt_Pos_1"
+    file(store, write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"}))
+    assert found(store).coincidences == ()
+
+
+def test_an_event_of_an_unknown_mission_has_no_probability(store):
+    file(
+        store, write_sky_voevent("ivo://example.org/GECAM#T_1", T0, event_id="1", position=(171.0, 63.6, 2.0))
+    )
+    (one,) = found(store).coincidences
+    assert (one.chance_probability, one.association, one.chance) == (None, "possible", "unknown")
+
+
+def test_a_sky_map_is_compared_by_its_density(store):
+    def alert(name, ra_deg):
+        skymap = write_sky_map(ra_deg, 60.0, 6.0, order=5)
+        return write_lvk_alert(name, T0 + timedelta(seconds=-1), created=T0, skymap=skymap)
+
+    file(store, alert("S260402ab", 171.0))
+    file(store, alert("S260402ac", 20.0))
+    (one,) = found(store).coincidences
+    assert (one.event_id, one.association) == ("S260402ab", "probable")
+    assert one.p_value == pytest.approx(np.exp(-0.5 * (3.62 / 6.0) ** 2), abs=0.05)
+    assert "% region" in one.explanation
+
+
+def test_a_broken_map_leaves_the_position_unchecked(store):
+    skymap = write_sky_map(20.0, 60.0, 6.0, order=3, total=0.5)
+    file(store, write_lvk_alert("S260402ab", T0, created=T0, skymap=skymap))
+    (one,) = found(store).coincidences
+    assert "not normalised" in one.position_not_checked
+
+
+def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
+    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    for number in range(8):
+        file(store, gbm(str(number), after_s=1.0 + number))
+    result = found(store)
+    assert len(result.coincidences) == 5
+    assert result.not_compared == 3
+    assert "3 events farther from T0 not compared" in result.counted
+
+
+def test_the_probability_of_chance_is_true():
+    """Of unrelated events at random times and directions, a fraction alpha reaches a p-value below alpha."""
+    facts, random = detector_of("Fermi", "GBM"), np.random.default_rng(1)
+    rate = 5.0  # expected events in the window, so that most trials have one
+    window = facts.before_s + facts.after_s
+    many = facts.model_copy(update={"rate_per_day": rate * 86_400.0 / window})
+    largest, best = 0.2, []
+    for _ in range(4000):
+        number = random.poisson(rate)
+        seconds = random.uniform(-facts.before_s, facts.after_s, number)
+        fraction = random.uniform(0.0, 1.0, number)
+        near = fraction <= largest
+        best.append(
+            min(
+                (
+                    chance_probability(many, t, f, largest)
+                    for t, f in zip(seconds[near], fraction[near], strict=True)
+                ),
+                default=1.0,
+            )
+        )
+    for alpha in (0.02, 0.1, 0.3):
+        assert np.mean(np.array(best) <= alpha) == pytest.approx(
+            alpha, abs=3.5 * np.sqrt(alpha / 4000) + 0.005
+        )
+
+
+def test_the_fraction_of_the_sky_is_that_of_random_directions(store):
+    """Random positions fit an ellipse as well as ours does with the probability that is used."""
+    file(store, gbm(ra_dec_error=[8.0, 3.0, 30.0]))
+    (notice,) = store.of_event("Fermi", "796863442")
+    facts, random = detector_of("Fermi", "GBM"), np.random.default_rng(2)
+    dec = np.degrees(np.arcsin(random.uniform(-1.0, 1.0, 30_000)))
+    places = zip(random.uniform(0.0, 360.0, dec.size), dec, strict=True)
+    limit = mission_facts().search.consistent_from
+    near = [
+        coincidence._match_ellipse(notice.area, facts.systematic_r90_deg, place(float(ra), float(one), 274.0))
+        for ra, one in places
+        if abs(one - notice.area.dec_deg) < 40.0
+    ]
+    inside = sum(one.p_value >= limit for one in near)
+    assert inside / dec.size == pytest.approx(near[0].largest, rel=0.12)

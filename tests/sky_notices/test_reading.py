@@ -1,0 +1,182 @@
+"""Notices of other missions in all formats: what is read, and what is only kept."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mxtvhf.errors import InvalidInput
+from mxtvhf.simulator.notices import write_notice
+from mxtvhf.simulator.sky_notices import write_gcn_json, write_lvk_alert, write_sky_map, write_sky_voevent
+from mxtvhf.sky_notices.gcn_json import LONGEST_MAP
+from mxtvhf.sky_notices.reading import LONGEST_NOTICE, is_sky_notice, read_sky_notices
+from support.alerts import alert_of
+
+T0 = datetime(2026, 4, 2, 22, 57, 17, 540_000, tzinfo=UTC)
+NOW = T0 + timedelta(minutes=10)
+PLACE = {"ra": 238.41, "dec": 0.18}
+
+
+def read(raw):
+    (notice,) = read_sky_notices(raw, received=NOW)
+    return notice
+
+
+def changed(raw, **fields):
+    return json.dumps(json.loads(raw) | fields).encode()
+
+
+def gbm(**fields):
+    return write_gcn_json("fermi/gbm/trigger", "796863442", T0, published=NOW, mission="Fermi", **fields)
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields", "detector"),
+    [
+        ("fermi/gbm/trigger", {"mission": "Fermi", "instrument": "GBM"}, "Fermi GBM"),
+        ("einstein_probe/wxt/alert", {"instrument": "WXT"}, "Einstein Probe WXT"),
+        ("swift/bat/Guano", {"mission": "Swift", "instrument": "BAT-GUANO"}, "Swift BAT-GUANO"),
+        (
+            "icecube/single_neutrino_alerts",
+            {"mission": "IceCube", "instrument": "IC86"},
+            "IceCube track alerts",
+        ),
+        ("svom/trigger", {"instrument": "GRM"}, "SVOM GRM"),
+        ("maxi/gsc.unknown", {"mission": "MAXI", "instrument": "GSC"}, "MAXI GSC"),
+        ("km3net/alert", {"mission": "KM3NeT", "instrument": "ARCA"}, "KM3NeT ARCA"),
+    ],
+)
+def test_each_mission_is_read_from_the_unified_schema(schema, fields, detector):
+    raw = write_gcn_json(schema, "42", T0, **fields, **PLACE, ra_dec_error=2.5, image_snr=9.5)
+    notice = read(raw)
+    assert is_sky_notice(raw)
+    assert (notice.detector, notice.event_id, notice.time) == (detector, "42", T0)
+    assert notice.area is not None
+    assert (notice.area.ra_deg, notice.area.semi_major_deg) == (238.41, 2.5)
+    assert notice.significance is not None
+    assert notice.significance.value == 9.5
+
+
+def test_an_ellipse_keeps_its_angle():
+    area = read(gbm(**PLACE, ra_dec_error=[3.0, 1.0, 30.0], containment_probability=0.68)).area
+    assert (area.semi_major_deg, area.semi_minor_deg, area.angle_deg, area.containment) == (
+        3.0,
+        1.0,
+        30.0,
+        0.68,
+    )
+
+
+def test_an_ellipse_without_an_angle_becomes_the_circle_around_it():
+    notice = read(gbm(**PLACE, ra_dec_error=[1.0, 3.0]))
+    assert notice.area.is_circle
+    assert notice.area.semi_major_deg == 3.0
+    assert "no position angle" in notice.warnings[0]
+
+
+def test_every_object_of_a_notice_about_several_is_read():
+    names = ["ZTF26aaaaaaa", "ZTF26aaaaaab"]
+    targets = [{"event_name": name, **PLACE} for name in names]
+    seen = [{"event_name": names[1], "observation_start": "2026-04-02T22:00:00Z", "mag": 19.0}]
+    raw = changed(
+        write_gcn_json("boom/alert", "x", T0, published=NOW, mission="Boom"),
+        data={"targets": targets, "photometry": seen},
+    )
+    raw = json.dumps(
+        {key: value for key, value in json.loads(raw).items() if key not in ("id", "trigger_time")}
+    )
+    notices = read_sky_notices(raw.encode(), received=NOW)
+    assert [(one.event_id, one.part) for one in notices] == [(names[0], 0), (names[1], 1)]
+    assert notices[1].time == datetime(2026, 4, 2, 22, tzinfo=UTC)
+    assert notices[0].area is not None, "an optical position without an error has one of arcseconds"
+
+
+def test_alerts_of_lvk_are_read_with_their_map():
+    notice = read(write_lvk_alert("S260402ab", T0, created=NOW, skymap=write_sky_map(200.0, 10.0, 5.0)))
+    assert (notice.detector, notice.event_id, notice.kind, notice.has_map) == (
+        "LVK",
+        "S260402ab",
+        "update",
+        True,
+    )
+    retraction = read(write_lvk_alert("S260402ab", T0, created=NOW, alert_type="RETRACTION"))
+    assert retraction.is_retraction
+    assert read(write_lvk_alert("MS260402ab", T0, created=NOW)).is_test
+
+
+@pytest.mark.parametrize(
+    ("ivorn", "detector"),
+    [
+        ("ivo://nasa.gsfc.gcn/Fermi#GBM_Fin_Pos2026-04-02T22:57:17.54_796863442_0-545", "Fermi GBM"),
+        ("ivo://nasa.gsfc.gcn/Fermi#LAT_GRB_Pos_1", "Fermi LAT"),
+        ("ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1", "Swift BAT"),
+        ("ivo://nasa.gsfc.gcn/SWIFT#XRT_Pos_1", "Swift XRT"),
+        ("ivo://nasa.gsfc.gcn/SWIFT#UVOT_Pos_1", "Swift UVOT"),
+        ("ivo://nasa.gsfc.gcn/INTEGRAL#Wakeup_1", "INTEGRAL IBIS"),
+        ("ivo://nasa.gsfc.gcn/INTEGRAL#SPIACS_1", "INTEGRAL SPI-ACS"),
+        ("ivo://nasa.gsfc.gcn/MAXI#Unknown_1", "MAXI GSC"),
+        ("ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_1", "IceCube track alerts"),
+        ("ivo://example.org/GECAM#Trigger_1", "GECAM"),
+    ],
+)
+def test_each_mission_is_read_from_voevents(ivorn, detector):
+    raw = write_sky_voevent(ivorn, T0, event_id="796863442", position=(238.41, 0.18, 11.43))
+    notice = read(raw)
+    assert is_sky_notice(raw)
+    assert (notice.detector, notice.event_id, notice.time) == (detector, "796863442", T0)
+    assert notice.area.containment == (0.683 if detector == "Fermi GBM" else 0.9)
+
+
+def test_retractions_tests_and_pointings_are_recognised():
+    ivorn = "ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1"
+    retraction = read(write_sky_voevent(ivorn + "-2", T0, event_id="1", retracts=ivorn))
+    assert retraction.is_retraction
+    assert retraction.cites == (ivorn.replace("SWIFT", "swift"),)
+    assert read(write_sky_voevent(ivorn, T0, event_id="99999")).is_test
+    assert read(write_sky_voevent(ivorn, T0, event_id="1", role="test")).is_test
+    assert read(gbm(alert_tense="injection")).is_test
+    assert read(write_sky_voevent("ivo://nasa.gsfc.gcn/SWIFT#Point_Dir_1", T0, event_id="1")).kind == "other"
+    assert read(gbm(alert_tense="planned")).kind == "other"
+    flagged = write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"})
+    assert not read(flagged).is_burst
+
+
+def test_our_own_notices_and_packets_are_none():
+    assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup", event_time=T0)))
+    assert not is_sky_notice(bytes(90))
+    assert not is_sky_notice(b"<html>")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (
+            changed(gbm(), **{"$schema": "https://gcn.nasa.gov/schema/v8.0.0/gcn/notices/a.schema.json"}),
+            "v8.0.0",
+        ),
+        (changed(gbm(), **{"$schema": "https://example.org/x.json"}), "not a notice schema"),
+        (gbm(ra=400.0, dec=0.0), "violates its schema"),
+        (gbm(alert_type="later"), "violates its schema"),
+        (b'{"a": ', "not JSON"),
+        (b'{"alert_type": "INITIAL", "superevent_id": "S260402ab"}', "invalid LVK alert"),
+        (write_gcn_json("fermi/gbm/trigger", "1", NOW + timedelta(days=1)), "after the reception"),
+        (b'<!DOCTYPE a><VOEvent ivorn="ivo://a/b#c"/>', "DOCTYPE"),
+    ],
+)
+def test_a_wrong_notice_names_its_fault(raw, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        read_sky_notices(raw, received=NOW)
+
+
+def test_an_oversized_notice_is_not_read():
+    with pytest.raises(InvalidInput, match="at most"):
+        read_sky_notices(b"{" + b" " * LONGEST_NOTICE, received=NOW)
+
+
+def test_a_linked_or_oversized_map_is_not_checked():
+    linked = read(gbm(healpix_url="https://x/map.fit"))
+    assert not linked.has_map
+    assert "not downloaded" in linked.map_problem
+    large = read(gbm(healpix_file="A" * (LONGEST_MAP + 4)))
+    assert not large.has_map
+    assert "at most" in large.map_problem
