@@ -188,8 +188,8 @@ class AirflowApi:
     def stop_run(self, run_id: str, *, note: str, dag_id: str | None = None) -> None:
         """Attach a note to a run and set it to failed, which stops its tasks.
 
-        These are two requests, because Airflow 3.3.1 answers one request for both with 409: its second database
-        session inserts the new note, too.
+        These are two requests, because Airflow 3.3.1 answers one request for both with 409: its second
+        database session inserts the new note, too.
 
         Parameters
         ----------
