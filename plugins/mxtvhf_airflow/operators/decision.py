@@ -32,7 +32,7 @@ class AskBAOperator(TriggerDagRunOperator):
 
     template_fields: Sequence[str] = ()
     # The link of the plugin needs no XCom (``mxtvhf_airflow.links``).
-    operator_extra_links = ()
+    operator_extra_links = []  # noqa: RUF012
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)
