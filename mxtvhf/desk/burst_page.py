@@ -13,6 +13,7 @@ from urllib.parse import quote
 from mxtvhf.analysis.model import LightCurve
 from mxtvhf.archive.products import REPORT_FOLDERS, ReportSummary, product_folder
 from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.crosscheck.joint_position import JointPosition, joint_of_burst
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair
 from mxtvhf.crosscheck.verdict import is_deep
 from mxtvhf.desk.announced import AnnouncementBox, announcement_box
@@ -147,6 +148,16 @@ class BurstPage:
     """Visibility of the position; None without one."""
     other_missions: OtherMissions | None = None
     """Events of other missions that fit the burst, from the notices received until now."""
+
+    @property
+    def joint_position(self) -> JointPosition | None:
+        """Joint position of the report's positions and those of other missions; None without any."""
+        if self.report is None:
+            return None
+        others = self.other_missions.coincidences if self.other_missions else ()
+        return joint_of_burst(
+            self.report.best_position, self.report.positions, self.report.crosscheck, others
+        )
 
     @property
     def announced(self) -> Release | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from math import cos, exp, expm1, log, pi, radians, sin, sqrt
+from math import cos, exp, expm1, hypot, log, pi, radians, sin, sqrt
 from typing import Literal
 
 import numpy as np
@@ -58,6 +58,8 @@ class SkyCoincidence(Model):
     seconds_after_trigger: float
     r90_arcsec: float | None = None
     """90 % error radius of the event; the major axis of an ellipse; None without a usable error ellipse."""
+    area: ErrorEllipse | None = None
+    """Error ellipse of the event with the systematic error; None if there is none, or a sky map."""
     separation_arcsec: float | None = None
     p_value: float | None = None
     """Probability of a position as far from ours for one source; for a sky map, the probability outside the
@@ -279,6 +281,7 @@ def compare(
         time=last.time,
         seconds_after_trigger=round(seconds, 3),
         r90_arcsec=_short(match.r90_arcsec),
+        area=match.area,
         separation_arcsec=_short(match.separation_arcsec),
         p_value=_short(match.p_value),
         position_not_checked=match.not_checked,
@@ -366,6 +369,7 @@ class _Match(Model):
     fraction: float = 1.0
     largest: float = 1.0
     is_elsewhere: bool = False
+    area: ErrorEllipse | None = None
     r90_arcsec: float | None = None
     separation_arcsec: float | None = None
     p_value: float | None = None
@@ -408,10 +412,19 @@ def _match_ellipse(area: ErrorEllipse, systematic_r90_deg: float, position: Posi
         fraction=_cap(sqrt(max(distance2, 1.0) * size)),
         largest=_cap(sqrt(limit2 * size)),
         is_elsewhere=distance2 > limit2,
+        area=_with_systematic(area, systematic_r90_deg),
         r90_arcsec=3600.0 * sqrt((R90_IN_SIGMA * major) ** 2 + systematic_r90_deg**2),
         separation_arcsec=3600.0 * sqrt(east**2 + north**2),
         p_value=p_value,
     )
+
+
+def _with_systematic(area: ErrorEllipse, systematic_r90_deg: float) -> ErrorEllipse:
+    """Return the 90 % ellipse with the systematic error added in quadrature, to three digits."""
+    axes = (hypot(R90_IN_SIGMA * sigma, systematic_r90_deg) for sigma in area.sigma_deg)
+    major, minor = (rounded(axis, None) for axis in axes)
+    fields = {"semi_major_deg": major, "semi_minor_deg": minor, "containment": 0.9}
+    return area.model_copy(update=fields)
 
 
 def _cap(radius_deg: float) -> float:

@@ -89,6 +89,7 @@ def build_report(
         associations=crosscheck.associations,
         identities=crosscheck.identities,
         other_missions=run.other_missions,
+        joint_position=run.joint_position,
         flags=crosscheck.flags,
         gp=crosscheck.gp,
         localisation=run.localisation,

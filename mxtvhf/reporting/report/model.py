@@ -14,6 +14,7 @@ from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportStatus
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import BurstVerdict, SourceMatch
+from mxtvhf.crosscheck.joint_position import JointPosition
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair, SourceIdentity
 from mxtvhf.errors import Failure
 from mxtvhf.events.lost_time import LostTime
@@ -56,6 +57,8 @@ class RunRecord(Model):
     ``<step>_ended``; the report adds those of trigger, notices, photons and the report itself."""
     other_missions: OtherMissions | None = None
     """Coincidences of other missions; None without a store of their notices."""
+    joint_position: JointPosition | None = None
+    """Joint position of independent measurements; None without any."""
     warnings: tuple[str, ...] = ()
     """Warnings of earlier steps."""
     is_replay: bool = False
@@ -141,6 +144,9 @@ class Report(KeptModel):
     other_missions: OtherMissions | None = None
     """Events of other missions at the time and position of the burst, when the report was written; None in a
     run without a store of their notices, and in earlier reports."""
+    joint_position: JointPosition | None = None
+    """Product of the densities of independent positions, SVOM's and other missions'; None without two
+    consistent ones, and in earlier reports."""
     flags: tuple[str, ...] = ()
     """Unphysical published values, which are excluded from all results."""
     gp: GpOutcome
