@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 version=$1
 export VENV=".venv-airflow-$version"
 tools/install.sh tests
+tools/test-schemas.sh
+tools/test-oidc.sh
 stamp="$VENV/.airflow"
 wanted="$version $(cat requirements.txt tests/requirements.txt | cksum)"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then

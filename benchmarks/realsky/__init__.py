@@ -1,4 +1,4 @@
-"""A generator of photons that knows nothing of the pipeline, and what the pipeline makes of them.
+"""Independent generator of photons, and the results of the pipeline for them.
 
 Skies, detectors and links that are not as the pipeline assumes: see `benchmarks.realsky.cases`.
 """

@@ -1,4 +1,4 @@
-"""The lines of the table: one thing at a time is not as the pipeline assumes, then some together."""
+"""Rows of the table: one assumption of the pipeline is wrong at a time, then several together."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EVERYTHING = Case(
 
 
 def cases() -> tuple[Case, ...]:
-    """Return all lines of the table; names begin with their group."""
+    """Return all rows of the table; names begin with their group."""
     groups = (_empty, _sources, _pairs, _times, _spectra, _optics, _limits, _odd, grb_cases)
     return tuple(case for group in groups for case in group())
 

@@ -1,4 +1,4 @@
-"""Two runs of the table side by side.
+"""Comparison of two runs of the table.
 
 ``python -m benchmarks.realsky.compare BEFORE.json AFTER.json [--plot PNG]``; the files are those that
 ``python -m benchmarks.realsky --json`` writes.
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[Key, Record]:
 
 
 def key_of(record: Record) -> Key:
-    """Return what tells a case from the others."""
+    """Return the name and the photon numbers that identify a case."""
     counts = " + ".join(f"{counts:g}" for counts in record["sources"][:2]) or "0"
     more = " + ..." if len(record["sources"]) > 2 else ""
     return record["case"], f"{counts}{more} / {record['background']:g}"
@@ -67,12 +67,12 @@ def _cell(before: Record, after: Record, name: str, text: Callable[[list[float]]
 
 
 def values_of(record: Record, name: str) -> list[float]:
-    """Return what was measured of a case's trials; trials without it are left out."""
+    """Return a measured quantity of all trials that have it."""
     return [float(trial[name]) for trial in record["trials"] if trial[name] is not None]
 
 
 def picture(before: dict[Key, Record], after: dict[Key, Record]) -> Figure:
-    """Draw false alarms of the empty fields, and how often R90 holds the burst, before and after.
+    """Draw false alarms of empty fields and the coverage of R90, before and after.
 
     A row for each name, a point for each number of photons: the larger, the more background.
     """

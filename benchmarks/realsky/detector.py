@@ -1,4 +1,4 @@
-"""What the detector makes of photons: split events, pile-up, noise and dead columns."""
+"""Effects of the detector: split events, pile-up, noise and dead columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.realsky.spectra import noise_energies
 
 @dataclass(frozen=True)
 class Splits:
-    """Parts of the photons whose charge is shared by two, three and four pixels."""
+    """Fractions of the photons whose charge is shared by two, three and four pixels."""
 
     doubles: float = 0.0
     triples: float = 0.0
@@ -21,7 +21,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Faults:
-    """Readout noise and dead columns; noise is steady in time unless said otherwise."""
+    """Readout noise and dead columns; noise is constant in time unless stated otherwise."""
 
     hot_pixels: tuple[float, ...] = ()
     """Expected counts of each, anywhere on the detector."""
@@ -77,14 +77,14 @@ def read_out(
 
 
 def frames(time: Floats) -> Floats:
-    """Start of the frame of each time."""
+    """Return the start of the frame of each time."""
     return np.asarray(np.floor(time / FRAME_S) * FRAME_S)
 
 
 def piled_up(
     column: Ints, row: Ints, pha: Ints, time: Floats, photon: Ints
 ) -> tuple[Ints, Ints, Ints, Floats, Ints]:
-    """Sum what falls on one pixel in one frame, as one of its photons; return the entries in time order."""
+    """Sum the charge in one pixel and frame to one entry; return the entries in time order."""
     frame = np.rint(time / FRAME_S).astype(np.int64)
     _, first, group = np.unique((frame * SIZE + row) * SIZE + column, return_index=True, return_inverse=True)
     total = np.bincount(group, weights=pha, minlength=first.size).astype(np.int64)

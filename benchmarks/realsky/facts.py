@@ -1,4 +1,4 @@
-"""The numbers that photons are drawn with: ``realsky.toml``, and calibration files read as data."""
+"""Numbers of the generator: ``realsky.toml``, and calibration files read as data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @cache
 def alignment_r90_arcsec() -> float:
-    """Systematic 90 % radius of the alignment, arcsec."""
+    """Return the systematic 90 % radius of the alignment, arcsec."""
     return float(_calibration("alignment", "002")["systematic_r90_arcsec"])
 
 
@@ -57,13 +57,13 @@ def _calibration(name: str, version: str = "001") -> dict[str, Any]:
 
 @cache
 def area() -> Floats:
-    """Effective area at `ENERGY`, cm2."""
+    """Return the effective area at `ENERGY`, cm2."""
     table = _calibration("effective_area")
     return np.asarray(np.interp(ENERGY, table["energy_kev"], table["area_cm2"]))
 
 
 def sigma_kev(energy: Floats) -> Floats:
-    """Energy resolution of a Gaussian line, 1 sigma, keV."""
+    """Return the energy resolution of a Gaussian line, 1 sigma, keV."""
     table = _calibration("redistribution")
     pair = table["pair_energy_ev"] * 1e-3
     variance = table["noise_electrons_rms"] ** 2 + table["fano_factor"] * energy / pair
@@ -71,7 +71,7 @@ def sigma_kev(energy: Floats) -> Floats:
 
 
 def channel(energy: Floats) -> Ints:
-    """Pulse height channel of a measured energy, keV."""
+    """Return the pulse height channel of a measured energy, keV."""
     table = _calibration("gain")
     channels: Ints = np.rint((energy - table["offset_kev"]) / table["kev_per_channel"]).astype(np.int64)
     return channels
@@ -79,7 +79,7 @@ def channel(energy: Floats) -> Ints:
 
 @cache
 def pixel_arcmin() -> float:
-    """Size of a pixel on the sky in the middle of the field."""
+    """Return the size of a pixel on the sky in the middle of the field."""
     table = _read(_INSTRUMENT / "constants.toml")
     size, focal = table["detector"]["pixel_size_mm"], table["optics"]["focal_length_mm"]
     return float(np.degrees(size / focal) * 60.0)

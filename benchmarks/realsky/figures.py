@@ -1,4 +1,4 @@
-"""Pictures of a run of the table: false alarms of empty fields, and how often the total R90 holds the burst.
+"""Pictures of a run of the table: false alarms of empty fields, and coverage of the total R90.
 
 ``python -m benchmarks.realsky.figures FOLDER TRIALS.json ...`` writes ``false_alarms.png`` and
 ``coverage.png`` into the folder, as far as the files have such cases; ``python -m benchmarks.realsky
@@ -39,8 +39,8 @@ def false_alarms(records: Sequence[Record]) -> Figure:
 
 
 def coverage(records: Sequence[Record]) -> Figure:
-    """Draw how often the total R90, with an error of the alignment, holds bursts seen with another PSF."""
-    figure, panel = _panel("source photons", "total R90 holds the burst, %")
+    """Draw the coverage of the total R90, with an alignment error, for bursts seen with another PSF."""
+    figure, panel = _panel("source photons", "total R90 contains the burst, %")
     panel.axhspan(*WANTED_COVERAGE, color="0.9", zorder=0)
     bursts = [record for record in records if record["case"].startswith(("optics: ", "burst"))]
     shown = [

@@ -1,4 +1,4 @@
-"""Real afterglows, simulated as they were published: ``grb_cases.toml``."""
+"""Published afterglows to simulate: ``grb_cases.toml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.realsky.times import Fading
 
 
 def grb_cases() -> Iterator[Case]:
-    """Return a case for each burst; its name tells the published radius and offset."""
+    """Return a case for each burst; its name gives the published radius and offset."""
     common = grb_facts()
     for burst in common["burst"]:
         this = common | burst
@@ -34,7 +34,7 @@ def grb_cases() -> Iterator[Case]:
 
 
 def expected_photons(burst: dict[str, Any]) -> float:
-    """Photons of a burst in the observation: by its flux, or else by the on-board radius."""
+    """Return the photons of a burst from its flux, or else from the on-board radius."""
     if "flux" in burst:
         rate = burst["flux"] / flux_per_count(burst["index"], burst["nh_cm2"], top_kev=8.0)
         times = Fading(burst["decay"])
@@ -46,7 +46,7 @@ def expected_photons(burst: dict[str, Any]) -> float:
 
 
 def published_offset(burst: dict[str, Any]) -> str:
-    """Return how far MXT's position was from that of a finer telescope, as text; empty when unknown."""
+    """Return the offset of MXT's position from that of a finer telescope, as text; empty if unknown."""
     if "true_ra_deg" not in burst:
         return ""
     dec = burst["true_dec_deg"] - burst["dec_deg"]

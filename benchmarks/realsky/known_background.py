@@ -1,4 +1,4 @@
-"""Fields whose background is known from past runs, or is believed to be: the localisation alone, T0 is known.
+"""Fields with a background known from past runs, rightly or wrongly: the localisation alone, T0 is known.
 
 ``python -m benchmarks.realsky.known_background [--case TEXT] [--trials N] [--seed S]``. The past
 runs are 20 fields of 300 photons without a source and with a flat background. Both lines of a field, with

@@ -1,4 +1,4 @@
-"""What is measured of one trial, and the line of the table that a case's trials give."""
+"""Measurements of a trial, and the row of the table for the trials of a case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEAR = 2.0
 
 @dataclass
 class Trial:
-    """What is measured of one observation; None where there is nothing to measure."""
+    """Measurements of one observation; None where there is nothing to measure."""
 
     detected: bool | None = False
     failed: bool = False
@@ -64,7 +64,7 @@ class Trial:
 
 
 def run(case: Case, trials: int, seed: int) -> list[Trial]:
-    """Draw and measure the observations of a case; of one seed they are the same, whatever else is run."""
+    """Draw and measure the observations of a case; they depend on the seed and the case only."""
     label = f"{case.name} {[source.counts for source in case.sources]} {case.background.counts}"
     measured = []
     with working_folder() as folder:
@@ -133,7 +133,7 @@ def _positions(outcome: Outcome) -> list[Position]:
 
 
 def apart(position: Position, place: Floats) -> float:
-    """Distance of a position from a place on the detector, arcsec (in the tangent plane)."""
+    """Return the distance of a position from a place on the detector, arcsec (in the tangent plane)."""
     x, y = POINTING.sky_to_pixel(position.ra_deg, position.dec_deg)
     here, there = (np.stack(POINTING.plane_coordinates(*at)) for at in ((x, y), place))
     return float(3600.0 * np.hypot(*(here - there)))
@@ -166,7 +166,7 @@ def _measure_flux(trial: Trial, case: Case, drawn: Drawn, outcome: Outcome) -> N
 
 
 def true_flux(case: Case, drawn: Drawn) -> float:
-    """Mean absorbed flux of the first source over the time of which packets were received, erg/cm2/s."""
+    """Return the mean absorbed flux of the first source while packets were received, erg/cm2/s."""
     source = case.sources[0]
     grid = source.times.draw(case.start_s, case.stop_s, 100_000, np.random.default_rng(0))
     lost = np.zeros(grid.size, bool)
@@ -199,7 +199,7 @@ def heading() -> str:
 
 
 def line(case: Case, trials: list[Trial]) -> str:
-    """Return a line of the table; percentages, and medians in arcsec; empty where nothing was measured."""
+    """Return a row of the table: percentages, and medians in arcsec; empty where nothing was measured."""
     counts = " + ".join(f"{source.counts:g}" for source in case.sources[:2]) or "0"
     counts += " + ..." if len(case.sources) > 2 else ""
     cells = (

@@ -1,4 +1,4 @@
-"""Where the optics put the photons of a source: core, arms and patch, drawn as a mixture."""
+"""Positions of a source's photons: core, arms and patch of the PSF, drawn as a mixture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.realsky.facts import MIDDLE, SIZE, Floats, facts, pixel_arcmin
 
 @dataclass(frozen=True)
 class Optics:
-    """The lobster-eye PSF by Willingale's formula (``realsky.toml``), and what may be wrong with it."""
+    """The lobster-eye PSF by Willingale's formula (``realsky.toml``), and its deviations."""
 
     core_fwhm_arcmin: float = field(default_factory=lambda: float(facts("optics")["core_fwhm_arcmin"]))
     eta: float = field(default_factory=lambda: float(facts("optics")["eta"]))
@@ -56,7 +56,7 @@ class Optics:
         return found[:, :count]
 
     def enclosed(self, x: float, y: float) -> float:
-        """Part of the source's photons on the detector; by a fixed sample where the PSF is no product."""
+        """Return the fraction of a source's photons on the detector, from a fixed sample if necessary."""
         if self.rotation_deg or self.skew or self.elongation:
             drawn = self.offsets(400_000, np.random.default_rng(0)) + np.array([[x], [y]])
             return float(on_detector(drawn).mean())
@@ -71,17 +71,17 @@ class Optics:
         return product
 
     def enclosed_in_the_middle(self) -> float:
-        """Part of the photons on the detector of a source in its middle."""
+        """Return this fraction for a source in the middle of the detector."""
         return self.enclosed(MIDDLE, MIDDLE)
 
 
 def arm_part(width: float, eta: float, half: float) -> float:
-    """Part of the profile X that is arm: integrals of both terms of the formula."""
+    """Return the fraction of the profile X in the arms: integrals of both terms of the formula."""
     core = width * float(np.arctan(2.0 * half / width))
     arm = 4.0 / 3.0 * eta * width
     return arm / (core + arm)
 
 
 def on_detector(places: Floats) -> np.ndarray:
-    """Tell which continuous places are on the detector."""
+    """Return whether continuous positions are on the detector."""
     return np.asarray(((places >= -0.5) & (places < SIZE - 0.5)).all(axis=0))

@@ -1,4 +1,4 @@
-"""The way of the drawn photons through the pipeline: packets, event file, localisation, source analysis."""
+"""Processing of the drawn photons: packets, event file, localisation, source analysis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SAMPLE_S = 10.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the pipeline says about one observation."""
+    """Results of the pipeline for one observation."""
 
     localisation: Localisation
     analysis: SourceAnalysis | None
@@ -74,7 +74,7 @@ def process(case: Case, drawn: Drawn, folder: Path) -> Outcome:
 
 
 def packets(case: Case, drawn: Drawn) -> bytes:
-    """Return the packets of an observation that arrive; those of the attitude all do."""
+    """Return the packets of an observation that are received; no attitude packet is lost."""
     start, stop = (met_from_utc(T0) + edge for edge in (case.start_s, case.stop_s))
     samples = np.append(np.arange(start, stop, SAMPLE_S), stop)
     attitude = AttitudeHistory(samples, _quaternions(case, samples - start), np.ones(samples.size, bool))
@@ -101,7 +101,7 @@ def photon_list(column: np.ndarray, row: np.ndarray, pha: np.ndarray, time: np.n
 
 
 def notices(case: Case, drawn: Drawn) -> list[Alert]:
-    """Return the notices: of GRM, which tells T0 and no position, and of ECLAIRs where it is asked."""
+    """Return the notice of GRM, which gives T0 only, and that of ECLAIRs if the case has one."""
     found = [_notice("grm-trigger", 201, "GRM", None)]
     if drawn.eclairs is not None and case.eclairs_r90_arcmin is not None:
         ra, dec = POINTING.pixel_to_sky(*drawn.eclairs)

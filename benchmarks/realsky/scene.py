@@ -1,4 +1,4 @@
-"""One observation: a case says what is in it, `draw` draws its photons."""
+"""Content of an observation (`Case`), and its photons (`draw`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKGROUND, NOISE = -1, -2
 
 @dataclass(frozen=True)
 class Source:
-    """A source, or a patch of many."""
+    """A point source, or a patch of constant brightness."""
 
     counts: float
     """Expected photons on the detector, in the band, were nothing lost."""
@@ -38,7 +38,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Background:
-    """What is not of a source: particles, and the diffuse sky through the optics."""
+    """Particles, and the diffuse sky through the optics."""
 
     counts: float
     sky: float = 0.0
@@ -61,7 +61,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Case:
-    """What is drawn for one line of the table."""
+    """Content of the observations of a row of the table."""
 
     name: str
     background: Background
@@ -96,7 +96,7 @@ class Case:
 
     @property
     def stop_s(self) -> float:
-        """End of the observation, seconds after T0."""
+        """Return the end of the observation, seconds after T0."""
         length = self.length_s or max(300.0, self.background.counts / facts("particles")["rate_per_s"])
         return self.start_s + length
 
@@ -209,7 +209,7 @@ def _photons_of(
 
 
 def drift_pixels(case: Case, time: Floats) -> Floats:
-    """Return how far along the rows the boresight is from its mean at some times, pixels."""
+    """Return the offset of the boresight from its mean along the rows, pixels."""
     passed = (time - case.start_s) / (case.stop_s - case.start_s)
     return np.asarray(case.drift_arcmin / pixel_arcmin() * (passed - 0.5))
 
@@ -282,7 +282,7 @@ def _lost_packets(case: Case, time: Floats, rng: np.random.Generator) -> Flags:
 
 
 def _gaps(case: Case, time: Floats, lost: Flags) -> Floats:
-    """Intervals of the lost packets: from the first photon of one to that of the next packet."""
+    """Return the intervals of the lost packets: from the first photon of one to that of the next packet."""
     starts = time[:: facts("packets")["photons"]].copy()
     starts[:1] = case.start_s
     edges = np.append(starts, case.stop_s)

@@ -1,4 +1,4 @@
-"""Bursts seen with another PSF than the calibration's: the localisation alone, by the photons' places alone.
+"""Bursts seen with another PSF than the calibration's: the localisation alone, by photon positions alone.
 
 ``python -m benchmarks.realsky.shapes [--case TEXT] [--trials N] [--seed S] [--json FILE]``: several times as
 many trials in the same time as the whole table, for the coverage of the total R90; `figures` draws the file.
@@ -36,7 +36,7 @@ def shape_cases() -> Iterator[Case]:
 
 
 def measured(case: Case, rng: np.random.Generator) -> Trial:
-    """Draw one burst and localise it by the places of its photons."""
+    """Draw one burst and localise it by its photon positions."""
     drawn = draw(case, rng)
     found = localise(drawn.column, drawn.row, find_hot_pixels=False)
     trial = Trial(detected=found.detected)

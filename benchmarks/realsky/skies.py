@@ -1,8 +1,8 @@
 """Fields that differ from the calibration in their background only: the localisation alone, T0 is known.
 
 ``python -m benchmarks.realsky.skies [--case TEXT] [--background N] [--trials N] [--seed S] [--json FILE]``:
-several times as many trials in the same time as the whole table, for the rate of false alarms; `figures` draws
-the file.
+several times as many trials in the same time as the whole table, for the rate of false alarms; `figures`
+draws the file.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _ERG_PER_KEV = 1.602176634e-9
 
 @cache
 def cross_section() -> Floats:
-    """Photoelectric cross-section per hydrogen atom, cm2."""
+    """Return the photoelectric cross-section per hydrogen atom, cm2."""
     table = facts("absorption")
     part = np.searchsorted(table["lower_kev"], ENERGY, side="right") - 1
     c0, c1, c2 = (np.asarray(table[name])[part] for name in ("c0", "c1", "c2"))
@@ -30,13 +30,13 @@ def cross_section() -> Floats:
 
 @cache
 def power_law(index: float, nh_cm2: float) -> Floats:
-    """Absorbed power law, photons / keV / cm2 / s for a norm of 1 at 1 keV."""
+    """Return an absorbed power law, photons / keV / cm2 / s for a norm of 1 at 1 keV."""
     return np.asarray(ENERGY**-index * np.exp(-nh_cm2 * cross_section()))
 
 
 @cache
 def sky(foreground: float, nh_cm2: float | None = None) -> Floats:
-    """Cosmic background and Galactic foreground, photons / keV / cm2 / s / sr.
+    """Return the cosmic background and Galactic foreground, photons / keV / cm2 / s / sr.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def seen_through_optics(density: Floats) -> Floats:
 
 
 def flux_per_count(index: float, nh_cm2: float, top_kev: float = 10.0) -> float:
-    """Absorbed flux from 0.3 to ``top_kev`` keV of one count per second in the detector's band, erg/cm2.
+    """Return the absorbed flux, 0.3 to ``top_kev`` keV, of one count per second in the band, erg/cm2.
 
     Of a source in the middle of the field: the effective area is given there.
     """

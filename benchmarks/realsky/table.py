@@ -1,4 +1,4 @@
-"""The command line of a table of trials: a line for each case, and a file for all trials."""
+"""The command line of a table of trials: a row for each case, and a file for all trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.realsky.scene import Case
 def print_table(
     description: str | None, cases: Iterable[Case], trials_of: Callable[[Case, int, int], list[Trial]]
 ) -> None:
-    """Print the table that the command line asks for.
+    """Print the table of the cases that are selected on the command line.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""When photons arrive: fading sources, flares, and backgrounds that vary. Seconds after T0."""
+"""Arrival times of fading sources, flares and variable backgrounds, in seconds after T0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.realsky.facts import Floats
 
 @dataclass(frozen=True)
 class Fading:
-    """Rate ~ t^-index; negative: rising."""
+    """A rate proportional to t^-index; negative: rising."""
 
     index: float = 1.2
 
@@ -39,7 +39,7 @@ class Flare:
     width: float = 0.02
 
     def draw(self, start: float, stop: float, count: int, rng: np.random.Generator) -> Floats:
-        """Draw arrival times; what falls beyond the observation is put at its ends."""
+        """Draw arrival times; times outside the observation are moved to its ends."""
         length = stop - start
         drawn = start + length * (self.middle + self.width * rng.standard_normal(count))
         return np.clip(drawn, start, stop - 1e-3)
@@ -47,7 +47,7 @@ class Flare:
 
 @dataclass(frozen=True)
 class Varying:
-    """A steady rate, and a part ``extra`` of all photons in a decay after the SAA or in a flare."""
+    """A constant rate, and a fraction ``extra`` of all photons in a decay after the SAA or in a flare."""
 
     extra: float = 0.0
     decay_time: float = 0.1

@@ -37,8 +37,8 @@ def julian_date(moment: datetime) -> float:
     InvalidInput
         The time is outside the years of the ephemerides.
     """
-    year = moment.astimezone(UTC).year
-    if not FIRST_YEAR <= year <= LAST_YEAR:
+    # The year in its own zone first: the first and last days of the calendar have no time in UTC.
+    if not (_is_covered(moment.year) and _is_covered(moment.astimezone(UTC).year)):
         raise InvalidInput(
             f"time {moment.isoformat()}: no ephemeris of Sun and Moon; "
             f"expected a year of {FIRST_YEAR} to {LAST_YEAR}"
@@ -97,6 +97,10 @@ def ecliptic_latitude_deg(ra_deg: float, dec_deg: float) -> float:
     """
     _, latitude = erfa.eqec06(erfa.DJ00, 0.0, radians(ra_deg), radians(dec_deg))
     return degrees(latitude)
+
+
+def _is_covered(year: int) -> bool:
+    return FIRST_YEAR <= year <= LAST_YEAR
 
 
 def _direction(vector: Sequence[float]) -> tuple[float, float]:

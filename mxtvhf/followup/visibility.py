@@ -81,8 +81,9 @@ def visibility(
             f"visibility: found {hours:g} hours; expected above 0 and at most {LONGEST_HOURS:g}"
         )
     of = of or observatories()
+    first = julian_date(start)
     end = start + timedelta(hours=hours)
-    first, last = julian_date(start), julian_date(end)
+    last = julian_date(end)
     steps = int(np.ceil(hours * 60.0 / STEP_MINUTES)) + 1
     # Seconds from the start keep their precision; a Julian date has only 40 microseconds.
     seconds = np.linspace(0.0, hours * 3600.0, steps)

@@ -58,13 +58,23 @@ class BurstWatch:
         Ledger that records the occurrences.
     desk
         Address of the Burst Advocate's desk; None if it is unknown.
+    telescopes
+        TOML file of telescopes for the visibility; None for those of the package.
     """
 
-    def __init__(self, archive: Archive, products: Path, ledger: Ledger, desk: str | None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        products: Path,
+        ledger: Ledger,
+        desk: str | None,
+        telescopes: Path | None = None,
+    ) -> None:
         self._archive = archive
         self._products = products
         self._ledger = ledger
         self._desk = desk
+        self._telescopes = telescopes
         self._seen: dict[str, dict[Path, int]] = {}
 
     def look(self, now: datetime) -> None:
@@ -137,6 +147,9 @@ class BurstWatch:
 
         Airflow asks about each new run within seconds, so these messages ask for the decision at once.
         """
+        # Imported here, because Airflow's listener imports this module and needs no numpy.
+        from mxtvhf.notification.follow_up import follow_up_text
+
         known = {one.key: one for one in self._ledger.record(subject).occurrences}
         for report in reports:
             results = [one for one in known.values() if one.event in ("first_position", "result_changed")]
@@ -161,6 +174,7 @@ class BurstWatch:
                     what=what,
                     do=DECIDE if last is None else CHECK,
                     link=desk_link(self._desk, report.burst_id, report.run_id),
+                    follow_up=follow_up_text(report.best_position, now, self._telescopes),
                 ),
                 run_id=report.run_id,
                 verdict=str(report.verdict),

@@ -34,8 +34,8 @@ def notice_body(alert: Alert, *, do: str, link: str | None) -> str:
     )
 
 
-def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
-    """Return the text about a report."""
+def report_body(report: Report, *, what: str, do: str, link: str | None, follow_up: str | None = None) -> str:
+    """Return the text about a report, with a line about the follow-up if there is one."""
     best = report.best_position
     return _body(
         what=f"{what} ({report.status} report of update {report.sequence})",
@@ -43,6 +43,7 @@ def report_body(report: Report, *, what: str, do: str, link: str | None) -> str:
         evidence=_evidence(report),
         do=do,
         link=link,
+        follow_up=follow_up,
     )
 
 
@@ -64,6 +65,21 @@ def _evidence(report: Report) -> str:
     return f"{significance}; {report.verdict}{also}"
 
 
-def _body(*, what: str, where: str | None, evidence: str | None, do: str, link: str | None) -> str:
-    lines = {"What": what, "Where": where, "Evidence": evidence, "What to do": do, "Page": link}
+def _body(
+    *,
+    what: str,
+    where: str | None,
+    evidence: str | None,
+    do: str,
+    link: str | None,
+    follow_up: str | None = None,
+) -> str:
+    lines = {
+        "What": what,
+        "Where": where,
+        "Evidence": evidence,
+        "Follow-up": follow_up,
+        "What to do": do,
+        "Page": link,
+    }
     return "\n".join(f"{name}: {text}" for name, text in lines.items() if text)

@@ -92,7 +92,9 @@ class Notifier:
         self._archive = Archive(settings.archive)
         self._releases = settings.releases
         self._desk = settings.desk
-        self._watch = BurstWatch(self._archive, settings.products, self.ledger, self._desk)
+        self._watch = BurstWatch(
+            self._archive, settings.products, self.ledger, self._desk, settings.observatories
+        )
         self._sky = SkyWatch(self._archive, self.ledger, self._desk)
         self._channels: list[Channel] = []
         self._rota: Rota | None = None

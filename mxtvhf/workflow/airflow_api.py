@@ -186,7 +186,10 @@ class AirflowApi:
         return other
 
     def stop_run(self, run_id: str, *, note: str, dag_id: str | None = None) -> None:
-        """Set a run to failed, which stops its tasks, and attach a note.
+        """Attach a note to a run and set it to failed, which stops its tasks.
+
+        These are two requests, because Airflow 3.3.1 answers one request for both with 409: its second
+        database session inserts the new note, too.
 
         Parameters
         ----------
@@ -197,7 +200,8 @@ class AirflowApi:
         dag_id
             DAG of the run; None for the DAG that the run id implies.
         """
-        self._send("PATCH", run_path(run_id, dag_id), json={"state": "failed", "note": note})
+        self._send("PATCH", run_path(run_id, dag_id), json={"note": note})
+        self._send("PATCH", run_path(run_id, dag_id), json={"state": "failed"})
 
     def task_states(self, run_id: str, *, dag_id: str | None = None) -> dict[str, str]:
         """Return the state of each task of a run.

@@ -46,24 +46,23 @@ class StepResult(KeptModel):
 
 @dataclass(frozen=True)
 class StepResults:
-    """The results of the steps of one run.
-
-    Parameters
-    ----------
-    out
-        Product folder of the run.
-    dag_id, run_id
-        DAG and run that the results belong to.
-    """
+    """The results of the steps of one run."""
 
     out: Path
+    """Product folder of the run."""
     dag_id: str
     run_id: str
     _read: dict[str, StepResult] = field(default_factory=dict, repr=False, compare=False)
     """Cache, so that each file is read once."""
 
     def path(self, task_id: str) -> Path:
-        """Return the path of the result of a step."""
+        """Return the path of the result of a step.
+
+        Parameters
+        ----------
+        task_id
+            The step.
+        """
         return self.out / STEPS_FOLDER / f"{task_id}.json"
 
     def begin(self, task_id: str, attempt: str) -> None:
@@ -140,7 +139,20 @@ class StepResults:
             raise self._unusable(task_id, f"invalid {model.__name__}: {first_error(error)}") from None
 
     def read_if_written(self, task_id: str, model: type[M]) -> M | None:
-        """Return the result of a step; None if there is none yet."""
+        """Return the result of a step; None if there is none yet.
+
+        Parameters
+        ----------
+        task_id
+            The step.
+        model
+            Type of the result.
+
+        Raises
+        ------
+        Failure
+            As for `read`.
+        """
         try:
             return self.read(task_id, model)
         except MissingResult:

@@ -95,7 +95,8 @@ def test_the_page_draws_trend_light_curve_and_spectrum_without_pictures(settings
     put(f"{BURST}__2")
     runs = [run(f"{BURST}__2", minutes=2, sequence=2), run()]
     html = render_burst(page_of(settings, runs), base="")
-    assert html.count('<svg class="chart') == 4
+    assert html.count('<svg class="chart') == 5
+    assert 'id="follow-up"' in html
     assert 'id="trend"' in html
     assert "plot_source" not in html
     assert 'id="trend"' not in render_burst(page_of(settings, runs[1:]), base="")

@@ -1,6 +1,6 @@
 """Sun and Moon against astropy's own coordinates."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from astropy import units as u
@@ -10,6 +10,7 @@ from astropy.utils import iers
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.followup.sun_and_moon import ecliptic_latitude_deg, illuminated_fraction, sun_and_moon_deg
+from mxtvhf.followup.visibility import visibility
 
 NOW = datetime(2026, 2, 28, 12, 0, tzinfo=UTC)
 
@@ -35,7 +36,18 @@ def test_the_full_moon_is_opposite_to_the_sun():
     assert illuminated_fraction(90 * 3600.0) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("year", [1899, 2100, 3000])
-def test_a_year_without_an_ephemeris_is_refused(year):
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1899, 12, 31, tzinfo=UTC),
+        datetime(2100, 1, 1, tzinfo=UTC),
+        datetime(1900, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))),
+    ],
+)
+def test_a_year_without_an_ephemeris_is_refused(moment):
     with pytest.raises(InvalidInput, match="no ephemeris of Sun and Moon; expected a year of 1900 to 2099"):
-        sun_and_moon_deg(datetime(year, 1, 1, tzinfo=UTC))
+        sun_and_moon_deg(moment)
+    with pytest.raises(InvalidInput, match="no ephemeris"):
+        visibility(10.0, 20.0, moment)

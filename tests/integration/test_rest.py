@@ -204,6 +204,28 @@ def test_a_bad_request_is_rejected_in_one_line(ask, conf, body, status, words):
     assert "\n" not in answer.json()["detail"]
 
 
+def test_the_sky_of_a_position(ask):
+    place = {"ra": 197.4488, "dec": -23.3838, "at": "2026-03-01T00:00:00Z"}
+    sight = ask("GET", "/line-of-sight", params=place).json()
+    assert sight["extinction"]["e_b_v_mag"] == pytest.approx(0.11, abs=0.01)
+    assert {one["source_class"]: one["checked"] for one in sight["sources"]}["galaxies"] is False
+    seen = ask("GET", "/visibility", params=place).json()
+    assert "VLT" in {one["telescope"] for one in seen["telescopes"] if one["windows"]}
+    late = ask("GET", "/visibility", params={**place, "at": "2200-01-01T00:00:00Z"})
+    assert late.status_code == 404
+    assert "no ephemeris of Sun and Moon" in late.json()["detail"]
+
+
+def test_files_for_observers_are_made_on_demand(ask, finished):
+    run_id = finished["processing_descriptor"]["process_id"]
+    names = ("finding_chart.png", "positions.vot", "positions.fits", "positions.reg", "targets.csv")
+    for name in names:
+        answer = ask("GET", f"/desk/{BURST}/followup/{name}", params={"run": run_id})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) > 100
+    assert ask("GET", f"/desk/{BURST}/followup/x.png", params={"run": run_id}).status_code == 404
+
+
 def test_missing_pages_give_404(ask):
     for path in ("/status?seqid=unknown", "/runs/unknown/events.fits", "/nothing"):
         assert ask("GET", path).status_code == 404

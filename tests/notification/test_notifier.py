@@ -57,6 +57,7 @@ def test_a_position_and_its_question_are_one_message_and_who_is_called_next_gets
     body = next(body["message"] for _, body in phones["ada"].got if "position" in body["title"])
     assert "Where: RA 14:10:00.0" in body
     assert body.split("Evidence: ")[1].splitlines()[0].endswith("; consistent")
+    assert body.split("Follow-up: ")[1].splitlines()[0].endswith(" mag")
     assert "What to do: Check the position and decide." in body
     at(notifier, after(5))
     assert titles(phones["bob"]) == ["decision needed (not acknowledged for 5 min)"]

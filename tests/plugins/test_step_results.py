@@ -122,7 +122,9 @@ def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
         from mxtvhf_airflow import links
 
         key = SimpleNamespace(run_id="sb26030704__1")
-        for kind in (links.ReportLink, links.PreliminaryReportLink, links.DeskLink, links.ComparisonLink):
+        kinds = (links.ReportLink, links.PreliminaryReportLink, links.DeskLink, links.DecisionLink,
+                 links.ComparisonLink)
+        for kind in kinds:
             operators = kind.operators
             pushed = [operator for operator in operators if operator.operator_extra_links]
             address = kind().get_link(None, ti_key=key)
@@ -132,5 +134,6 @@ def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
         "Report /mxtvhf/runs/sb26030704__1/report.html UpdateBAOperator []",
         "Report /mxtvhf/runs/sb26030704__1/preliminary/report.html PreliminaryReportOperator []",
         "Desk /mxtvhf/desk/runs/sb26030704__1 ReceptionMessageOperator []",
+        "Decision /dags/mxt_vhf_decision/runs/sb26030704__1 AskBAOperator []",
         "Comparison /mxtvhf/replays/sb26030704__1 CompareReportsOperator []",
     ]

@@ -35,10 +35,10 @@ def preliminary_report(
         Product folder of the run; the files are written to its subfolder ``preliminary``.
     written
         Time of the report, UTC.
-    sky
-        Notices of other missions; None to leave them out.
     catalogues
         Catalogues of known sources; None to search none.
+    sky
+        Notices of other missions; None to leave them out.
 
     Returns
     -------

@@ -31,6 +31,8 @@ class AskBAOperator(TriggerDagRunOperator):
     """Starts the run of the decision about a report under the same run id, without waiting for its end."""
 
     template_fields: Sequence[str] = ()
+    # The link of the plugin needs no XCom (``mxtvhf_airflow.links``).
+    operator_extra_links = ()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)

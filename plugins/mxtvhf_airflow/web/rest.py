@@ -26,6 +26,7 @@ from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.followup.model import LineOfSight, Visibility
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.run_conf import RunConf
+from mxtvhf.models.text import one_line
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DAG_ID
 from mxtvhf.workflow.latency import Distribution, latency
@@ -193,18 +194,26 @@ def sight(
     return line_of_sight(ra, dec, at or datetime.now(UTC), r90_arcsec=r90_arcsec, catalogues=store)
 
 
-@router.get("/visibility")
+@router.get(
+    "/visibility",
+    responses={
+        404: {"model": Problem, "description": "No ephemeris of Sun and Moon for this time"},
+        503: {"model": Problem, "description": "The file of telescopes is invalid"},
+    },
+)
 def visible(request: Request, ra: RightAscension, dec: Declination, at: Moment = None) -> Visibility:
     """Return when each telescope of the list can observe a position in the 24 hours from a time."""
     from mxtvhf.followup.observatories import observatories
     from mxtvhf.followup.visibility import visibility
 
     try:
-        return visibility(
-            ra, dec, at or datetime.now(UTC), of=observatories(_settings(request).observatories)
-        )
+        telescopes = observatories(_settings(request).observatories)
     except InvalidInput as error:
-        raise HTTPException(422, str(error)) from None
+        raise HTTPException(503, one_line(error)) from None
+    try:
+        return visibility(ra, dec, at or datetime.now(UTC), of=telescopes)
+    except InvalidInput as error:
+        raise HTTPException(404, one_line(error)) from None
 
 
 def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSummary | None], str | None]:
