@@ -4,7 +4,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
 from mxtvhf_airflow.addresses import PREFIX
-from mxtvhf_airflow.links import ComparisonLink, DeskLink, PreliminaryReportLink, ReportLink
+from mxtvhf_airflow.links import ComparisonLink, DecisionLink, DeskLink, PreliminaryReportLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
 from mxtvhf_airflow.web.app import create_app
 
@@ -54,6 +54,7 @@ class MxtVhfPlugin(AirflowPlugin):
         ReportLink(),
         PreliminaryReportLink(),
         DeskLink(),
+        DecisionLink(),
         ComparisonLink(),
     ]
     listeners = [listener]  # noqa: RUF012

@@ -84,9 +84,16 @@ def _class_of(source: CatalogueSource, contents: Sequence[SourceClass]) -> Sourc
     if len(contents) == 1:
         return contents[0]
     for part in re.split(r"[^a-z0-9*_.-]+", (source.classification or "").lower()):
-        for one, words in _words().items():
-            if part in words or any(len(word) > 2 and part.startswith(word) for word in words):
-                return one
+        if part.endswith("*"):  # SIMBAD's types of stars: *, **, V*, Em*
+            return SourceClass.AGN_AND_STARS
+        matches = [
+            (len(word), one)
+            for one, words in _words().items()
+            for word in words
+            if part == word or (len(word) > 2 and part.startswith(word))
+        ]
+        if matches:
+            return max(matches)[1]
     return None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from mxtvhf.followup.model import AltitudeRange, Limits
+from mxtvhf.models.files import changed_at
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, read_toml
 
@@ -46,9 +47,8 @@ class Observatories(Constants):
         return self
 
 
-@cache
 def observatories(path: Path | None = None) -> Observatories:
-    """Return the telescopes of a file, which is read once per process.
+    """Return the telescopes of a file, which is read again only after it has changed.
 
     Parameters
     ----------
@@ -60,4 +60,10 @@ def observatories(path: Path | None = None) -> Observatories:
     InvalidInput
         The file cannot be read, or its content is invalid.
     """
-    return read_toml(path or Path(__file__).with_name("observatories.toml"), Observatories)
+    file = path or Path(__file__).with_name("observatories.toml")
+    return _read(file, changed_at(file))
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, changed: float | None) -> Observatories:
+    return read_toml(file, Observatories)

@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.addresses import PREFIX
+from mxtvhf_airflow.operators.decision import AskBAOperator
 from mxtvhf_airflow.operators.replay import CompareReportsOperator, NothingChangedOperator
 from mxtvhf_airflow.operators.steps import (
     CrosscheckPositionsOperator,
@@ -58,6 +60,17 @@ class DeskLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the address of the task's run on the Burst Advocate's desk."""
         return f"{PREFIX}/desk/runs/{quote(ti_key.run_id, safe='')}"
+
+
+class DecisionLink(BaseOperatorLink):
+    """The button "Decision" of the tasks that ask the Burst Advocate."""
+
+    operators: ClassVar[list[type[BaseOperator]]] = [AskBAOperator]
+    name = "Decision"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address of the run of the decision, which has the same id as the task's run."""
+        return f"/dags/{DECISION_DAG_ID}/runs/{quote(ti_key.run_id, safe='')}"
 
 
 class ComparisonLink(BaseOperatorLink):

@@ -83,6 +83,23 @@ def test_the_classifications_decide_in_a_mixed_catalogue(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("classification", "expected"),
+    [
+        ("Starburst galaxy", SourceClass.GALAXIES),
+        ("radio_galaxy", SourceClass.AGN_AND_STARS),
+        ("V*", SourceClass.AGN_AND_STARS),
+        ("Sy1", SourceClass.AGN_AND_STARS),
+        ("G", SourceClass.GALAXIES),
+        ("GRB", None),
+        ("LMXB", SourceClass.X_RAY),
+    ],
+)
+def test_object_types_of_simbad_have_their_class(tmp_path, classification, expected):
+    store = add(tmp_path, "mixed", f"S1,10.01,20.0,1,{classification}")
+    assert [one for one, known in classes(store).items() if known.count] == [expected]
+
+
 def test_a_damaged_catalogue_is_not_checked_with_the_reason(tmp_path):
     store = add(tmp_path, "hosts", "A,10.01,20.0,1,", contains=[SourceClass.GALAXIES])
     path = data_file(store.folder, "hosts", 1)

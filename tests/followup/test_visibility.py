@@ -1,6 +1,8 @@
 """Visibility against published almanac values and astropy's own coordinates."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from astropy.time import Time
 from astropy.utils import iers
 
 from mxtvhf.errors import InvalidInput, SeveralFaults
+from mxtvhf.followup import observatories as observatories_room
 from mxtvhf.followup.model import Limits
 from mxtvhf.followup.observatories import Observatories, Telescope, observatories
 from mxtvhf.followup.sun_and_moon import julian_date
@@ -182,6 +185,16 @@ def test_every_telescope_of_the_package_has_a_source_and_stands_where_it_is():
     # https://www.gemini.edu/observing/telescopes-and-sites/sites: WGS84
     assert every["Gemini South"].longitude_deg == pytest.approx(-(70 + 44 / 60 + 12.096 / 3600), abs=1e-3)
     assert every["Gemini North"].latitude_deg == pytest.approx(19 + 49 / 60 + 25.7 / 3600, abs=1e-3)
+
+
+def test_an_own_file_is_read_again_after_a_change(tmp_path):
+    path = tmp_path / "observatories.toml"
+    text = (Path(observatories_room.__file__).with_name("observatories.toml")).read_text()
+    path.write_text(text)
+    assert observatories(path).limits.moon_deg == 30.0
+    path.write_text(text.replace("moon_deg = 30.0", "moon_deg = 20.0"))
+    os.utime(path, (1e9, 1e9))
+    assert observatories(path).limits.moon_deg == 20.0
 
 
 def test_an_own_file_with_a_fault_is_refused_with_file_and_key(tmp_path):
