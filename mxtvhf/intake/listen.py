@@ -16,7 +16,7 @@ from mxtvhf.intake.gcn_circulars import name_from_circular
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox
 from mxtvhf.intake.intake import Intake
-from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.nats_stream import OTHER_MISSIONS, NatsStream
 from mxtvhf.intake.open_questions import OpenQuestions
 from mxtvhf.intake.parts import Part, Work
 from mxtvhf.intake.signatures import check_signature, trusted_keys
@@ -117,10 +117,24 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
             )
             stream.run(stop, works)
 
+        def hear_sky(stop: threading.Event, works: Callable[[], None]) -> None:
+            keep = gate(intake, settings.nats_trusted_keys)
+            stream = NatsStream(
+                url,
+                settings.nats_credentials,
+                settings.archive,
+                keep,
+                notes.lost,
+                tls=settings.nats_tls,
+                inlet=OTHER_MISSIONS,
+            )
+            stream.run(stop, works)
+
         def publish(stop: threading.Event, works: Callable[[], None]) -> None:
             forward_until(settings.outbox, url, settings.nats_credentials, stop, works, tls=settings.nats_tls)
 
-        found["NATS"], found["messages out"] = hear_nats, publish
+        found["NATS"], found["NATS other missions"] = hear_nats, hear_sky
+        found["messages out"] = publish
     if (credentials := settings.gcn_credentials) is not None:
 
         def hear_gcn(stop: threading.Event, works: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import nats.errors
 from nats.aio.client import Client
@@ -30,6 +31,19 @@ log = logging.getLogger(__name__)
 STREAM, SUBJECTS = "MXTVHF_IN", "mxtvhf.in.>"
 """Subjects of notices and packets, e.g. ``mxtvhf.in.packets.<station>``."""
 DURABLE = "mxtvhf-listen"
+
+
+class Inlet(NamedTuple):
+    """A stream that is received, with its consumer."""
+
+    stream: str
+    subjects: str
+    durable: str
+
+
+OURS = Inlet(STREAM, SUBJECTS, DURABLE)
+OTHER_MISSIONS = Inlet("MXTVHF_SKY", "mxtvhf.sky.>", "mxtvhf-listen-sky")
+"""Notices of other missions have a stream of their own, so that a storm of them never delays our messages."""
 BATCH, FETCH_S, ACK_WAIT_S = 50, 1.0, 30.0
 RETRY_S, ANSWER_S = 1.0, 2.0
 KEPT_DAYS = 30
@@ -50,6 +64,8 @@ class NatsStream:
         Called with every detected gap.
     audit_s
         Seconds between two comparisons of the stream with the ledger.
+    inlet
+        The stream.
     """
 
     def __init__(
@@ -62,10 +78,12 @@ class NatsStream:
         audit_s: float = 10.0,
         *,
         tls: NatsTls | None = None,
+        inlet: Inlet = OURS,
     ) -> None:
         self._url, self._credentials, self._tls = url, credentials, tls
         self._archive_root = archive_root
         self._keep = keep
+        self._inlet = inlet
         self._on_gap = on_gap
         self._audit_s = audit_s
 
@@ -114,11 +132,11 @@ class NatsStream:
         the source.
         """
         js = client.jetstream()
-        await _set_up(js)
+        await _set_up(js, self._inlet)
         ledger = await self._ledger(js)
         await self._audit(js, ledger)
         await self._take_by_number(client, js, ledger, with_undelivered=has_broken)
-        subscription = await js.pull_subscribe_bind(DURABLE, STREAM)
+        subscription = await js.pull_subscribe_bind(self._inlet.durable, self._inlet.stream)
         audited = asyncio.get_running_loop().time()
         while not stop.is_set():
             try:
@@ -128,12 +146,14 @@ class NatsStream:
             await self._receive_all(messages, ledger)
             if messages:
                 works()
-            if len(messages) < BATCH and not await _is_reading(client):
+            if len(messages) < BATCH and not await _is_reading(client, self._inlet):
                 return
             if asyncio.get_running_loop().time() - audited >= self._audit_s:
                 pending = await self._audit(js, ledger)
                 if pending and not messages:
-                    raise Retriable(f"NATS stream {STREAM}: {pending} messages pending, none delivered")
+                    raise Retriable(
+                        f"NATS stream {self._inlet.stream}: {pending} messages pending, none delivered"
+                    )
                 audited = asyncio.get_running_loop().time()
                 works()
 
@@ -165,7 +185,10 @@ class NatsStream:
         client broke, the undelivered messages are fetched as well, so that more messages of this kind
         cannot block the stream. The server still delivers these; storing them twice has no effect.
         """
-        info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
+        info, consumer = (
+            await js.stream_info(self._inlet.stream),
+            await js.consumer_info(self._inlet.stream, self._inlet.durable),
+        )
         done = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         last = consumer.delivered.stream_seq if consumer.delivered else 0
         if with_undelivered:
@@ -174,15 +197,20 @@ class NatsStream:
         missing = set(ledger.missing(first, last))
         for number in range(first, last + 1):
             if number not in missing or await self._fetch_again(js, ledger, number):
-                await client.publish(_ack_subject(number), Msg.Ack.Ack)
+                await client.publish(_ack_subject(number, self._inlet), Msg.Ack.Ack)
 
     async def _ledger(self, js: JetStreamContext) -> StreamLedger:
-        info = await js.stream_info(STREAM)
-        return StreamLedger(self._archive_root, STREAM, info.created or datetime.fromtimestamp(0, UTC))
+        info = await js.stream_info(self._inlet.stream)
+        return StreamLedger(
+            self._archive_root, self._inlet.stream, info.created or datetime.fromtimestamp(0, UTC)
+        )
 
     async def _audit(self, js: JetStreamContext, ledger: StreamLedger) -> int:
         """Compare the stream with the ledger and return the number of messages pending delivery."""
-        info, consumer = await js.stream_info(STREAM), await js.consumer_info(STREAM, DURABLE)
+        info, consumer = (
+            await js.stream_info(self._inlet.stream),
+            await js.consumer_info(self._inlet.stream, self._inlet.durable),
+        )
         newest = ledger.newest()
         if newest is not None and not await self._still_there(js, ledger, newest, info.state.first_seq):
             await self._read_again(js, ledger, newest, info.state.last_seq)
@@ -199,7 +227,7 @@ class NatsStream:
         if number < first:
             return True
         try:
-            message = await js.get_msg(STREAM, number)
+            message = await js.get_msg(self._inlet.stream, number)
         except NotFoundError:
             return False
         return ledger.agrees(number, message.data or b"")
@@ -208,12 +236,12 @@ class NatsStream:
         """Read the whole stream again, because new messages have reused the numbers of lost ones."""
         self._lose(ledger, min(last + 1, newest), newest, "the stream lost its end")
         ledger.start_anew()
-        await js.delete_consumer(STREAM, DURABLE)
-        await _set_up(js)
+        await js.delete_consumer(self._inlet.stream, self._inlet.durable)
+        await _set_up(js, self._inlet)
 
     async def _fetch_again(self, js: JetStreamContext, ledger: StreamLedger, number: int) -> bool:
         try:
-            message = await js.get_msg(STREAM, number)
+            message = await js.get_msg(self._inlet.stream, number)
         except NotFoundError:
             return False
         raw = message.data or b""
@@ -230,25 +258,27 @@ class NatsStream:
 
     def _lose(self, ledger: StreamLedger, first: int, last: int, cause: str) -> None:
         gap = ledger.lose(first, last, cause)
-        log.error("NATS stream %s: messages %d..%d lost: %s", STREAM, first, last, cause)
+        log.error("NATS stream %s: messages %d..%d lost: %s", self._inlet.stream, first, last, cause)
         self._on_gap(gap)
 
 
-async def _set_up(js: JetStreamContext) -> None:
+async def _set_up(js: JetStreamContext, inlet: Inlet = OURS) -> None:
     """Create the stream and the consumer if they are missing. Existing ones are left unchanged."""
     try:
-        await js.stream_info(STREAM)
+        await js.stream_info(inlet.stream)
     except NotFoundError:
-        await js.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECTS], max_age=KEPT_DAYS * 86400.0))
+        await js.add_stream(
+            StreamConfig(name=inlet.stream, subjects=[inlet.subjects], max_age=KEPT_DAYS * 86400.0)
+        )
     try:
-        await js.consumer_info(STREAM, DURABLE)
+        await js.consumer_info(inlet.stream, inlet.durable)
     except NotFoundError:
         # No limit of deliveries: a message that cannot be stored (disk full) is delivered again until it can
         # be. An unreadable message is stored like any other.
         await js.add_consumer(
-            STREAM,
+            inlet.stream,
             ConsumerConfig(
-                durable_name=DURABLE,
+                durable_name=inlet.durable,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=ACK_WAIT_S,
                 max_ack_pending=1000,
@@ -256,13 +286,13 @@ async def _set_up(js: JetStreamContext) -> None:
         )
 
 
-async def _is_reading(client: Client) -> bool:
+async def _is_reading(client: Client, inlet: Inlet) -> bool:
     """Return True if the server answers the client on its first connection.
 
     After a reconnection, messages in flight were lost, and the server delivers them only after `ACK_WAIT_S`.
     """
     try:
-        await client.jetstream(timeout=ANSWER_S).consumer_info(STREAM, DURABLE)
+        await client.jetstream(timeout=ANSWER_S).consumer_info(inlet.stream, inlet.durable)
     except nats.errors.Error as error:
         log.warning("NATS: no answer (%s); reconnecting", str(error) or type(error).__name__)
         return False
@@ -272,13 +302,13 @@ async def _is_reading(client: Client) -> bool:
     return True
 
 
-def _ack_subject(number: int) -> str:
+def _ack_subject(number: int, inlet: Inlet) -> str:
     """Return the subject that acknowledges a message by its stream sequence number alone.
 
     The form is ``$JS.ACK.<stream>.<consumer>.<deliveries>.<number>.<delivery>.<time>.<pending>`` (NATS
     ADR-15). With explicit acknowledgement the server uses only the number.
     """
-    return f"$JS.ACK.{STREAM}.{DURABLE}.1.{number}.0.0.0"
+    return f"$JS.ACK.{inlet.stream}.{inlet.durable}.1.{number}.0.0.0"
 
 
 def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -92,10 +92,8 @@ class Parameters:
         return None if value.lower() in _NOT_AVAILABLE else word(value, name)
 
     def link(self, name: str) -> str | None:
-        """Return a web address of at most 500 characters; None if the value is none."""
-        value = self._one(name).get("value", "").strip()
-        is_link = value.startswith(("http://", "https://")) and value.isprintable() and len(value) <= 500
-        return value if is_link else None
+        """Return the value unchecked, which may be longer than other texts; None if it is absent."""
+        return self._one(name).get("value", "").strip() or None
 
     def has(self, name: str) -> bool:
         """Return True if the notice has a parameter of this name with a value."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.files import safe_name
+from mxtvhf.models.files import changed_at, safe_name
 from mxtvhf.models.kept import log_once
 from mxtvhf.models.position import Position, current_positions
 from mxtvhf.notices.alert import Alert
@@ -45,6 +45,7 @@ class SkyWatch:
         self._ledger = ledger
         self._desk = desk
         self._number = 0
+        self._read: dict[str, tuple[float | None, list[Alert]]] = {}
 
     def look(self, now: datetime) -> None:
         """Record the new occurrences.
@@ -75,16 +76,16 @@ class SkyWatch:
                 yield burst_id
 
     def _look_at(self, burst_id: str, notice: SkyNotice) -> None:
-        subject = subject_of(burst_id, is_test=notice.is_test)
-        record = self._ledger.record(subject)
-        if not record.occurrences:
-            return
         alerts = [alert for alert in self._alerts(burst_id) if alert.is_test == notice.is_test]
         trigger = burst_trigger_time(alerts)
         if trigger is None:
             return
         seconds = (notice.time - trigger).total_seconds()
         if not notice.is_retraction and not is_in_window(notice.mission, notice.instrument, seconds):
+            return
+        subject = subject_of(burst_id, is_test=notice.is_test)
+        record = self._ledger.record(subject)
+        if not record.occurrences:
             return
         position = _position(record, alerts)
         found = other_missions(self._store, burst_id, trigger, position, is_test=notice.is_test)
@@ -99,7 +100,15 @@ class SkyWatch:
                 what = f"{event} was retracted by its mission; {found.summary}"
                 self._raise(burst_id, subject, notice, f"{event}-retracted", what, None)
 
-    def _alerts(self, burst_id: str) -> Iterator[Alert]:
+    def _alerts(self, burst_id: str) -> list[Alert]:
+        """Return the notices of a burst, which are read again only if new ones arrived."""
+        changed = changed_at(self._archive.root / burst_id / "alerts" / "received.jsonl")
+        known = self._read.get(burst_id)
+        if known is None or known[0] != changed:
+            known = self._read[burst_id] = changed, list(self._readable(burst_id))
+        return known[1]
+
+    def _readable(self, burst_id: str) -> Iterator[Alert]:
         for path in self._archive.first_notices(burst_id):
             try:
                 yield read_alert(path.read_bytes(), name=str(path))

@@ -172,8 +172,8 @@ def _checked(
     near.pop(("SVOM", burst_id), None)
     found: list[SkyCoincidence] = []
     retracted: list[str] = []
-    for event in list(near)[:MOST_EVENTS]:
-        for notices in by_instrument(store.of_event(*event)):
+    for of_event in store.of_events(list(near)[:MOST_EVENTS]):
+        for notices in by_instrument(of_event):
             last = notices[-1]
             if last.is_retraction:
                 retracted.append(f"{last.detector} {last.event_id}")

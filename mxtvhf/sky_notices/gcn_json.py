@@ -21,7 +21,7 @@ from mxtvhf.models.quantities import Finite, Probability
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import shown, utc
 from mxtvhf.sky_notices.missions import detector_of, mission_facts
-from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice
+from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
 _SCHEMA = re.compile(
     r"https://gcn\.nasa\.gov/schema/(?P<version>main|v(?P<major>\d{1,3})\.\d+\.\d+)/gcn/notices/"
@@ -177,7 +177,7 @@ def _notice(
         systematic_included=fields.systematic_included,
         significance=_significance(fields),
         is_test=fields.alert_tense in ("test", "injection"),
-        links=tuple(link for link in (fields.data_archive_page, fields.healpix_url, fields.url) if link),
+        links=web_links((fields.data_archive_page, fields.healpix_url, fields.url)),
         schema_name=f"{schema.name} {schema.version}",
         digest=digest,
         part=number,

@@ -16,7 +16,7 @@ from mxtvhf.models.quantities import Finite
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import utc
 from mxtvhf.sky_notices.gcn_json import LONGEST_MAP
-from mxtvhf.sky_notices.model import Significance, SkyNotice
+from mxtvhf.sky_notices.model import Significance, SkyNotice, web_links
 
 
 class _Event(BaseModel):
@@ -88,7 +88,7 @@ def read_lvk(content: dict[str, Any], *, digest: str, received: datetime) -> Sky
         else "",
         significance=Significance(value=event.far, unit="FAR Hz") if event and event.far else None,
         is_test=alert.superevent_id[0] in "MT",
-        links=tuple(alert.urls.values())[:5],
+        links=web_links(alert.urls.values()),
         schema_name="igwn.gwalert",
         digest=digest,
     )

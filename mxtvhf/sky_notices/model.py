@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import log, sqrt
 from typing import Annotated, Literal
 
@@ -10,6 +11,22 @@ from pydantic import AwareDatetime, Field
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Declination, RightAscension
 from mxtvhf.models.quantities import Probability, RadiusDeg
+
+
+def web_links(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the web addresses among texts of a notice; others, such as ``javascript:``, are left out.
+
+    Parameters
+    ----------
+    texts
+        Values of fields that should be addresses; None if a field is absent.
+    """
+    every = (text for text in texts if text is not None and text.startswith(("http://", "https://")))
+    return tuple(text for text in every if text.isprintable() and len(text) <= LONGEST_LINK)[:5]
+
+
+LONGEST_LINK = 500
+"""Largest number of characters of an address."""
 
 Kind = Literal["initial", "update", "retraction", "other"]
 """``other``: a notice that reports no detection, such as a pointing direction."""

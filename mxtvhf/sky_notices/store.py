@@ -4,7 +4,7 @@
 
     archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
     archive/sky/<date>/received.jsonl         time and source of the first reception of each
-    archive/sky/index-1.sqlite                the notices as read, by event time
+    archive/sky/.index-1.sqlite               the notices as read, by event time
 
 The index is not a record: `SkyStore.complete` adds the notices that it lacks, and builds it again if it is
 missing or damaged. Another format of the index has another number in its name, so that each version of this
@@ -16,7 +16,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -34,7 +34,8 @@ from mxtvhf.sky_notices.reading import json_object, read_sky_notices
 
 log = logging.getLogger(__name__)
 
-INDEX = "index-1.sqlite"
+INDEX = ".index-1.sqlite"
+"""Hidden, so that a backup leaves it out."""
 BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
 _TABLES = """
@@ -169,6 +170,22 @@ class SkyStore:
         )  # fmt: skip
         return [EventTime(*row) for row in rows]
 
+    def of_events(self, events: Iterable[tuple[str, str]]) -> Iterator[list[SkyNotice]]:
+        """Yield all notices about each event, in the order of reception.
+
+        Parameters
+        ----------
+        events
+            Mission and event id of each event, as in `SkyNotice`.
+        """
+        if not self.is_in_use:
+            return
+        query = "select record from notice where mission = ? and event = ? order by received, number"
+        with self._open() as index:
+            for event in events:
+                rows = index.execute(query, event).fetchall()
+                yield [SkyNotice.model_validate_json(row[0]) for row in rows]
+
     def of_event(self, mission: str, event_id: str) -> list[SkyNotice]:
         """Return all notices about an event, in the order of reception.
 
@@ -177,11 +194,7 @@ class SkyStore:
         mission, event_id
             As in `SkyNotice`.
         """
-        rows = self._rows(
-            "select record from notice where mission = ? and event = ? order by received, number",
-            mission, event_id,
-        )  # fmt: skip
-        return [SkyNotice.model_validate_json(row[0]) for row in rows]
+        return next(self.of_events([(mission, event_id)]), [])
 
     def received_since(
         self, received: datetime, number: int = 0, *, limit: int = -1

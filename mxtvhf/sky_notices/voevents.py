@@ -13,7 +13,7 @@ from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import OddValues, Parameters, finite, shown, utc
 from mxtvhf.notices.voevent import parse_xml
 from mxtvhf.sky_notices.missions import detector_of, mission_facts
-from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice
+from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
 _IDENTIFIERS = ("TrigID", "GraceID", "EVENT_ID_NUM", "AMON_ID", "event_id", "Trigger_ID")
 _SIGNIFICANCES = ("Image_Signif", "Burst_Signif", "Rate_Signif", "Det_Signif", "SNR", "Signif")
@@ -70,7 +70,7 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
     ]
     flags = {name: odd.left_out(what.flag, name) for name in ("Def_NOT_a_GRB", "Target_in_Blk_Catalog")}
     map_link = odd.left_out(what.link, "skymap_fits")
-    links = [link for name in _LINKS if (link := odd.left_out(what.link, name)) is not None]
+    links = web_links(odd.left_out(what.link, name) for name in _LINKS)
     return SkyNotice(
         mission=mission,
         instrument=instrument,
@@ -87,7 +87,7 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
         or bool(odd.left_out(what.flag, "Test_Submission")),
         is_burst=not any(flags.values()),
         cites=tuple(cites),
-        links=tuple(links),
+        links=links,
         schema_name=one_line(ivorn, 200),
         digest=digest,
         warnings=tuple(odd.warnings),

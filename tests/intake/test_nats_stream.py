@@ -11,7 +11,7 @@ import pytest
 
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.nats_stream import NatsStream
+from mxtvhf.intake.nats_stream import OTHER_MISSIONS, OURS, NatsStream
 from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
@@ -40,11 +40,11 @@ def publish(server, payloads, subject="mxtvhf.in.alerts"):
 
 
 class Listener:
-    def __init__(self, server, root, keep=None):
+    def __init__(self, server, root, keep=None, inlet=OURS):
         self.root, self.room, self.gaps = root, Spool(root), []
         self.stop = threading.Event()
         source = NatsStream(
-            server.url, None, root, keep or self.room.keep, on_gap=self.gaps.append, audit_s=0.5
+            server.url, None, root, keep or self.room.keep, on_gap=self.gaps.append, audit_s=0.5, inlet=inlet
         )
         self.thread = threading.Thread(target=Part("NATS", source.run, root).run, args=(self.stop,))
 
@@ -80,7 +80,7 @@ def test_messages_published_before_and_after_the_start_are_stored_once(nats_serv
     assert list(read_gaps(tmp_path)) == []
 
 
-def exists(server):
+def exists(server, inlet=OURS):
     async def ask():
         client = await connect(server.url, name="test")
         try:
@@ -88,7 +88,23 @@ def exists(server):
         finally:
             await client.close()
 
-    return "MXTVHF_IN" in asyncio.run(ask())
+    return inlet.stream in asyncio.run(ask())
+
+
+@pytest.mark.service
+def test_other_missions_have_a_stream_of_their_own(nats_server, tmp_path):
+    with (
+        listening(nats_server, tmp_path / "ours") as ours,
+        listening(nats_server, tmp_path / "sky", inlet=OTHER_MISSIONS) as sky,
+    ):
+        wait_until(
+            lambda: exists(nats_server) and exists(nats_server, OTHER_MISSIONS), what="streams", timeout=30
+        )
+        publish(nats_server, contents(range(50)), "mxtvhf.sky.fermi")
+        publish(nats_server, contents([99]))
+        ours.waits_for(contents([99]))
+        sky.waits_for(contents(range(50)))
+    assert (ours.kept, sky.kept) == (contents([99]), contents(range(50)))
 
 
 @pytest.mark.service

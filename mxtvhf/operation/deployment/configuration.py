@@ -155,7 +155,8 @@ class NatsPart(Model):
         default=4096, ge=1, description="size of streams on disk, MB; a full store rejects messages"
     )
     stations: SecretFile | None = Field(
-        default=None, description="JSON file {user: password} of users who may publish to mxtvhf.in.>"
+        default=None,
+        description="JSON file {user: password} of users who may publish to mxtvhf.in.> and mxtvhf.sky.>",
     )
     readers: SecretFile | None = Field(
         default=None, description="JSON file {user: password} of users who may subscribe to mxtvhf.out.>"

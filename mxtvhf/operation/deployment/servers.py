@@ -16,7 +16,7 @@ from mxtvhf.operation.deployment.configuration import NatsPart, RedisPart
 
 MB = 1 << 20
 RIGHTS = {
-    "stations": {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]},
+    "stations": {"publish": ["mxtvhf.in.>", "mxtvhf.sky.>"], "subscribe": ["_INBOX.>"]},
     "readers": {"publish": {"deny": [">"]}, "subscribe": ["mxtvhf.out.>", "_INBOX.>"]},
 }
 """Permissions of the NATS users other than our own, see docs/explanation/security.md."""

@@ -1,0 +1,174 @@
+"""Time the notices of other missions: filing, comparison with a month of bursts, and a storm beside an alert.
+
+Run ``python -m benchmarks.sky_notices [--notices N] [--storm N]`` in the root of the project. A month of
+notices and bursts is written to a temporary folder; its disk is part of the measurement, since every notice
+is durable before it is acknowledged. The storm is stored and read in threads beside the one that files our
+own alerts.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from mxtvhf.archive.archive import Archive
+from mxtvhf.intake.filing import file_message
+from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.sky_notices import SkyNotices
+from mxtvhf.intake.spool import ReceivedMessage
+from mxtvhf.models.position import Origin
+from mxtvhf.notices.alert import Alert
+from mxtvhf.notices.voevent import notice_position
+from mxtvhf.notification.ledger import Ledger
+from mxtvhf.notification.model import Occurrence
+from mxtvhf.notification.sky_events import SkyWatch
+from mxtvhf.simulator.notices import write_notice
+from mxtvhf.simulator.sky_notices import write_gcn_json
+from mxtvhf.sky_notices.coincidence import other_missions
+from mxtvhf.sky_notices.store import SkyStore
+
+NOW = datetime(2026, 11, 30, 20, tzinfo=UTC)
+DAYS = 30
+GOAL_MS = 20.0
+ALERTS = 40
+
+
+def gbm(number: int, moment: datetime, random: np.random.Generator) -> bytes:
+    """Return a notice of Fermi GBM in a random direction."""
+    return write_gcn_json(
+        "fermi/gbm/trigger", f"{number}", moment, published=moment, mission="Fermi", instrument="GBM",
+        ra=random.uniform(0.0, 360.0), dec=random.uniform(-80.0, 80.0), ra_dec_error=4.0, image_snr=8.0,
+    )  # fmt: skip
+
+
+def alert_of(burst_id: str, moment: datetime) -> bytes:
+    """Return the notice of a burst of ours."""
+    ivorn = f"ivo://org.svom/fsc#{burst_id}_eclairs-wakeup"
+    position = notice_position(
+        Origin.ECLAIRS,
+        "eclairs-wakeup",
+        ra_deg=170.0,
+        dec_deg=60.0,
+        radius_arcsec=300.0,
+        time=moment,
+        reference=ivorn,
+    )
+    facts = {"notice_type": "eclairs-wakeup", "packet_type": 202, "notice_level": "N1", "role": "observation"}
+    times = {"published": moment, "event_time": moment, "trigger_time": moment}
+    about = {
+        "ivorn": ivorn,
+        "burst_id": burst_id,
+        "instrument": "ECLAIRs",
+        "position": position,
+        "attitude": None,
+    }
+    absent = {name: None for name, field in Alert.model_fields.items() if field.is_required()}
+    return write_notice(Alert.model_validate({**absent, **facts, **times, **about}))
+
+
+def month(archive: Archive, ledger: Ledger, notices: int, random: np.random.Generator) -> list[str]:
+    """Write a month of bursts, three a day, and of notices; return the ids of the bursts."""
+    bursts, opened, store = [], OpenBursts(archive.root), SkyStore(archive.root)
+    for day in range(DAYS):
+        for hour in (3, 11, 18):
+            moment = NOW - timedelta(days=day, hours=hour)
+            burst_id = f"sb{moment:%y%m%d}{hour:02d}"
+            raw = alert_of(burst_id, moment)
+            file_message(ReceivedMessage(raw, "benchmark", moment), archive, opened)
+            about = {"key": "first_notice", "event": "first_notice", "subject": burst_id, "raised": moment}
+            ledger.raise_occurrence(Occurrence(title="t", body="b", **about))
+            bursts.append(burst_id)
+    for number in range(notices):
+        moment = NOW - timedelta(days=DAYS * random.random())
+        store.read(store.keep(gbm(number, moment, random), received=moment, source="benchmark"), moment)
+    return bursts
+
+
+def storm(archive: Archive, count: int, random: np.random.Generator, stop: threading.Event) -> SkyNotices:
+    """Store and read a storm of notices in two threads, as sources and the listener do."""
+    notices = SkyNotices(SkyStore(archive.root))
+
+    def arrive() -> None:
+        for number in range(count):
+            if stop.is_set():
+                return
+            notices.keep(ReceivedMessage(gbm(10**6 + number, NOW, random), "storm", NOW))
+
+    for work in (arrive, lambda: notices.run(stop)):
+        threading.Thread(target=work, daemon=True).start()
+    return notices
+
+
+def alert_times(archive: Archive, first: int) -> list[float]:
+    """Return the times of filing alerts of ours, one each 0.1 s, seconds."""
+    opened, times = OpenBursts(archive.root), []
+    for number in range(ALERTS):
+        raw = alert_of(f"sb2701{first + number:04d}", NOW)
+        start = time.perf_counter()
+        file_message(ReceivedMessage(raw, "benchmark", NOW), archive, opened)
+        times.append(time.perf_counter() - start)
+        time.sleep(0.1)
+    return times
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--notices", type=int, default=600)
+    parser.add_argument("--storm", type=int, default=10_000)
+    given = parser.parse_args()
+    random = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        archive, ledger = Archive(Path(folder) / "archive"), Ledger(Path(folder) / "notifications")
+        archive.root.mkdir()
+        bursts = month(archive, ledger, given.notices, random)
+        store, watch = SkyStore(archive.root), SkyWatch(archive, ledger, None)
+        watch.look(NOW)
+        rows: dict[str, list[float]] = {
+            "stored durably": [],
+            "read and indexed": [],
+            "compared with 30 days": [],
+        }
+        for number in range(200):
+            burst = NOW - timedelta(days=int(random.integers(DAYS)), hours=int(random.choice([3, 11, 18])))
+            moment = burst + timedelta(seconds=float(random.uniform(-200.0, 200.0)))
+            raw = gbm(10**5 + number, moment, random)
+            start = time.perf_counter()
+            path = store.keep(raw, received=NOW, source="benchmark")
+            kept = time.perf_counter()
+            store.read(path, NOW)
+            read = time.perf_counter()
+            watch.look(NOW)
+            for row, seconds in zip(
+                rows.values(), (kept - start, read - kept, time.perf_counter() - read), strict=True
+            ):
+                row.append(seconds)
+        total = [sum(one) for one in zip(*rows.values(), strict=True)]
+        print(f"{len(bursts)} bursts, {given.notices} notices in {DAYS} days; median of 200 notices:")
+        for name, row in (*rows.items(), ("all", total)):
+            print(f"  {name:44s} {median(row) * 1e3:9.2f} ms")
+        print(f"  goal: {GOAL_MS:.0f} ms, {'reached' if median(total) * 1e3 <= GOAL_MS else 'missed'}")
+        start = time.perf_counter()
+        other_missions(store, bursts[0], NOW - timedelta(hours=3), None, is_test=False)
+        print(f"  {'coincidences of a burst':44s} {(time.perf_counter() - start) * 1e3:9.2f} ms")
+        quiet = alert_times(archive, 0)
+        stop = threading.Event()
+        storm(archive, given.storm, random, stop)
+        busy = alert_times(archive, 5000)
+        stop.set()
+        print(f"  filing an alert: {median(quiet) * 1e3:.1f} ms; in a storm: {median(busy) * 1e3:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Notices of other missions take their own way through the listener and never delay our alerts."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mxtvhf.intake.gcn_kafka import OTHER_MISSIONS, TOPICS, GcnAccess
+from mxtvhf.intake.inbox import JSON_A_SCAN, Inbox
+from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.spool import ReceivedMessage
+from mxtvhf.settings import IntakePolicy
+from mxtvhf.simulator.sky_notices import write_gcn_json
+from mxtvhf.workflow.airflow_api import AirflowApi
+
+NOW = datetime(2026, 5, 11, 12, tzinfo=UTC)
+
+
+def gbm(number=0):
+    moment = NOW - timedelta(seconds=number)
+    return write_gcn_json("fermi/gbm/trigger", str(number), moment, mission="Fermi", instrument="GBM")
+
+
+@pytest.fixture
+def intake(archive):
+    return Intake(archive, AirflowApi("http://127.0.0.1:1", "nobody", "x"), IntakePolicy())
+
+
+def test_a_notice_of_another_mission_starts_no_run_and_is_not_quarantined(intake, burst):
+    intake.keep(ReceivedMessage(gbm(), "test", NOW))
+    intake.keep(ReceivedMessage(burst.wakeup, "test", NOW))
+    assert len(intake.incoming.waiting()) == 1, "only ours"
+    stop = threading.Event()
+    intake.sky.run(stop, lambda: stop.set() if intake.sky.store.counts()["read"] else None)
+    assert intake.sky.store.of_event("Fermi", "0")
+    assert intake.archive.quarantined() == []
+    assert intake.archive.bursts() == []
+
+
+def test_a_storm_leaves_half_of_the_time_to_others(intake):
+    """The part waits after each notice as long as it worked, so a storm takes at most half of a core."""
+    waits = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return False
+
+    stop = Stop()
+
+    def works():
+        if not waits and not intake.sky.store.is_in_use:
+            for number in range(20):
+                intake.keep(ReceivedMessage(gbm(number), "storm", NOW))
+        elif intake.sky.store.counts()["read"] == 20:
+            stop.set()
+
+    intake.sky.run(stop, works)
+    assert len(waits) == 20
+    assert all(one > 0.0 for one in waits)
+
+
+def test_the_inbox_takes_json_and_looks_at_our_files_first(tmp_path, burst):
+    kept = []
+    inbox = Inbox(tmp_path / "inbox", kept.append, lambda message, reason: None)
+    inbox.folder.mkdir()
+    for number in range(JSON_A_SCAN + 5):
+        (inbox.folder / f"a{number:03d}.json").write_bytes(gbm(number))
+    (inbox.folder / "zz.xml").write_bytes(burst.wakeup)
+    inbox.scan()
+    inbox.scan()
+    assert kept[0].raw == burst.wakeup
+    assert len(kept) == 1 + JSON_A_SCAN
+    inbox.scan()
+    assert len(kept) == 1 + JSON_A_SCAN + 5
+
+
+def test_gcn_is_asked_for_other_missions_in_a_group_of_its_own():
+    access = GcnAccess()
+    other = access.of_other_missions()
+    assert (other.topics, other.group_id, other.circulars) == (
+        OTHER_MISSIONS,
+        "mxtvhf-listen-other-missions",
+        False,
+    )
+    assert not set(TOPICS) & set(OTHER_MISSIONS)
+    assert GcnAccess(other_missions=()).of_other_missions().topics == ()
