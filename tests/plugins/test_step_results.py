@@ -137,3 +137,41 @@ def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
         "Decision /dags/mxt_vhf_decision/runs/sb26030704__1 AskBAOperator []",
         "Comparison /mxtvhf/replays/sb26030704__1 CompareReportsOperator []",
     ]
+
+
+def test_the_state_of_gp_is_read_from_the_files_of_its_steps(beside_plugins, tmp_path):
+    """The desk shows it while the run goes on; a damaged file is as good as none."""
+    program = """
+        from mxtvhf.archive.products import product_folder
+        from mxtvhf.crosscheck.model import GpOutcome
+        from mxtvhf.workflow.step_results import StepResults
+        from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
+        from mxtvhf_airflow import dag_runs
+
+        conf = {"burst_id": "sb26030704", "alert": "/alert.xml"}
+        run = SimpleNamespace(dag_id="mxt_vhf", run_id="sb26030704__1", conf=conf)
+        dag_runs._gp_xcoms = lambda run, session: {"gp": None, "gp_requested": "from XComs"}
+        results = StepResults(
+            product_folder(read_settings().products, "sb26030704", run.run_id), run.dag_id, run.run_id
+        )
+
+        def show():
+            found = dag_runs._gp_of(run, None)
+            word, asked = found["gp"] and found["gp"].word.value, type(found["gp_requested"]).__name__
+            print("ran", word, asked, flush=True)
+
+        show()
+        results.write("start_mxt_gp_pipeline", "1", GpStart(process_id="26"), started=datetime.now(UTC))
+        show()
+        outcome = GpOutcome(available=True, progress="no detection")
+        results.write("wait_mxt_gp", "1", outcome, started=datetime.now(UTC))
+        show()
+        results.path("wait_mxt_gp").write_bytes(b"{")
+        show()
+    """
+    assert ran(beside_plugins, tmp_path, program) == [
+        "None str",
+        "None datetime",
+        "no detection datetime",
+        "None datetime",
+    ]

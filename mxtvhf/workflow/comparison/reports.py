@@ -133,7 +133,7 @@ def position_shift(archived: Report, new: Report) -> PositionShift:
 
 
 def _scale(position: Report) -> float:
-    return float(position["r90_stat_arcsec"] or position["r90_arcsec"] or 0.0)
+    return float(position.get("r90_stat_arcsec") or position["r90_arcsec"] or 0.0)
 
 
 def _shifts(archived: Report, new: Report) -> Iterator[PositionShift]:

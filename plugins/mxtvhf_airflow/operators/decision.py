@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import BaseOperator, Param
+from airflow.sdk import BaseOperator, BaseOperatorLink, Param
 from airflow.sdk.definitions.param import ParamsDict
 
 from mxtvhf.errors import InvalidInput, NothingToDo
@@ -32,7 +32,7 @@ class AskBAOperator(TriggerDagRunOperator):
 
     template_fields: Sequence[str] = ()
     # The link of the plugin needs no XCom (``mxtvhf_airflow.links``).
-    operator_extra_links = ()
+    operator_extra_links: list[BaseOperatorLink] = []  # noqa: RUF012  Airflow's own type
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)

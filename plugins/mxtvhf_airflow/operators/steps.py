@@ -36,7 +36,9 @@ class StepOperator(BaseOperator):
             self.log.info("burst %s, run %s: %s", run.burst_id, run.run_id, self.task_id)
             run.results.begin(self.task_id, run.attempt)
             result = once_there_is_room(lambda: self.step(run), self.log.error)
-            run.results.write(self.task_id, run.attempt, result, started=started)
+            once_there_is_room(
+                lambda: run.results.write(self.task_id, run.attempt, result, started=started), self.log.error
+            )
             skipped = self.skips(run)
         if skipped:
             raise DownstreamTasksSkipped(tasks=skipped)
