@@ -13,7 +13,7 @@ from mxtvhf.models.toml import SourcedConstants, read_toml
 _FILE = "dust_ebv_SFD_healpix_lowres.fits"
 
 
-class _Coefficients(SourcedConstants):
+class ExtinctionCoefficients(SourcedConstants):
     """Contents of ``extinction.toml``."""
 
     recalibration: Positive
@@ -48,5 +48,5 @@ def galactic_extinction(ra_deg: float, dec_deg: float) -> Extinction:
 
 
 @cache
-def _coefficients() -> _Coefficients:
-    return read_toml(Path(__file__).with_suffix(".toml"), _Coefficients)
+def _coefficients() -> ExtinctionCoefficients:
+    return read_toml(Path(__file__).with_suffix(".toml"), ExtinctionCoefficients)

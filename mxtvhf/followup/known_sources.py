@@ -22,7 +22,7 @@ MOST_SOURCES = 2000
 """Largest number of sources per catalogue; the nearest are used."""
 
 
-class _Words(SourcedConstants):
+class ClassWords(SourcedConstants):
     """Contents of ``known_sources.toml``."""
 
     x_ray: tuple[Text, ...] = Field(alias="x-ray")
@@ -124,7 +124,7 @@ def _nearest(sources: Sequence[CatalogueSource], ra_deg: float, dec_deg: float) 
 
 @cache
 def _words() -> dict[SourceClass, tuple[str, ...]]:
-    words = read_toml(Path(__file__).with_suffix(".toml"), _Words)
+    words = read_toml(Path(__file__).with_suffix(".toml"), ClassWords)
     return {
         SourceClass.X_RAY: words.x_ray,
         SourceClass.AGN_AND_STARS: words.agn_and_stars,

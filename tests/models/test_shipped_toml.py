@@ -24,6 +24,9 @@ from mxtvhf.catalogues.cone_search import RemoteServices
 from mxtvhf.crosscheck.settings import CrosscheckSettings
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.header import EventFileConstants
+from mxtvhf.followup.extinction import ExtinctionCoefficients
+from mxtvhf.followup.known_sources import ClassWords
+from mxtvhf.followup.observatories import Observatories
 from mxtvhf.instrument.attitude import PointingLimits
 from mxtvhf.instrument.calibration import MODELS
 from mxtvhf.instrument.constants import Instrument
@@ -34,6 +37,7 @@ from mxtvhf.notices.constants import NoticeFacts
 from mxtvhf.reporting.announcement.content import Names
 from mxtvhf.simulator.bursts import BurstList
 from mxtvhf.simulator.readout import ReadoutConstants
+from mxtvhf.sky_notices.missions import MissionFacts
 
 PACKAGE = Path(mxtvhf.__file__).parent
 CALIBRATION = PACKAGE / "instrument" / "caldb"
@@ -45,6 +49,9 @@ FILES: dict[str, type[BaseModel]] = {
     "catalogues/cone_search.toml": RemoteServices,
     "crosscheck/crosscheck.toml": CrosscheckSettings,
     "events/event_file.toml": EventFileConstants,
+    "followup/extinction.toml": ExtinctionCoefficients,
+    "followup/known_sources.toml": ClassWords,
+    "followup/observatories.toml": Observatories,
     "instrument/constants.toml": Instrument,
     "instrument/pointing.toml": PointingLimits,
     "localisation/detection.toml": DetectionConstants,
@@ -54,6 +61,7 @@ FILES: dict[str, type[BaseModel]] = {
     "reporting/announcement/announcement.toml": Names,
     "simulator/bursts.toml": BurstList,
     "simulator/readout.toml": ReadoutConstants,
+    "sky_notices/missions.toml": MissionFacts,
     **{
         f"instrument/caldb/{path.name}": MODELS[path.stem.rpartition("_")[0]]
         for path in sorted(CALIBRATION.glob("*.toml"))
@@ -63,6 +71,8 @@ OPTIONAL = {
     "alignment_001.toml": {"valid_until"},
     "background_002.toml": {"vignetting", "continua", "lines", "kt_kev", "nh_cm2"},
     "cone_search.toml": {"error_kind", "default_r90_arcsec"},
+    "missions.toml": {"unstated_r90_deg"},
+    "observatories.toml": {"of_mission", "altitude_deg"},
     "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma", "skew_probability"},
     "source_templates.toml": {"share"},
     "bursts.toml": {
@@ -74,6 +84,7 @@ OPTIONAL = {
 OPEN = {
     "bright_xray.toml": {"references"},
     "cone_search.toml": {"", "columns", "units"},
+    "missions.toml": {"names"},
     "notices.toml": {"older_names", "trigger_words"},
 }
 """Tables whose entries are all optional; "" is the file itself."""

@@ -32,10 +32,12 @@ IGNORED = (
 NOTED = (
     "schema_version", "version", "calibration", "*.calibration", "gp", "warnings", "best_reason",
     "*.reason", "*_reason", "*.doubts", "*.explanation", "*.recomputed", "catalogues", "associations",
-    "identities", "localisation.chosen", "localisation.choice", "*.confused_with",
+    "identities", "localisation.chosen", "localisation.choice", "*.confused_with", "other_missions",
+    "joint_position",
 )  # fmt: skip
-"""Fields that may differ: versions, GP (a partner's service), wording, and catalogues (which may have grown,
-and are also searched around GP's position). The resulting verdict must not differ."""
+"""Fields that may differ: versions, GP (a partner's service), wording, catalogues (which may have grown,
+and are also searched around GP's position), and notices of other missions (which may have arrived since).
+The resulting verdict must not differ."""
 FITTED = ("positions", "best_position", "crosscheck", "localisation", "analysis")
 """Fields whose floats come from a fit and have a tolerance."""
 KEYS = {
@@ -121,18 +123,27 @@ def position_shift(archived: Report, new: Report) -> PositionShift:
     archived, new
         Positions of the two reports as JSON.
     """
-    separation = separation_arcsec(archived["ra_deg"], archived["dec_deg"], new["ra_deg"], new["dec_deg"])
-    radius = max(_scale(archived), _scale(new))
     return PositionShift(
         position=f"{new['origin']} {new['label']}",
-        separation_arcsec=separation,
-        part_of_r90=separation / radius if radius else None,
+        separation_arcsec=_separation(archived, new),
+        part_of_r90=_part_of_r90(archived, new),
         r90_archived_arcsec=archived["r90_arcsec"],
         r90_new_arcsec=new["r90_arcsec"],
     )
 
 
+def _separation(archived: Report, new: Report) -> float:
+    return separation_arcsec(archived["ra_deg"], archived["dec_deg"], new["ra_deg"], new["dec_deg"])
+
+
+def _part_of_r90(archived: Report, new: Report) -> float | None:
+    """Return the separation in units of the larger radius; None without a radius."""
+    radius = max(_scale(archived), _scale(new))
+    return _separation(archived, new) / radius if radius else None
+
+
 def _scale(position: Report) -> float:
+    """Return the statistical radius; a joint position has only one radius."""
     return float(position.get("r90_stat_arcsec") or position["r90_arcsec"] or 0.0)
 
 
@@ -233,7 +244,7 @@ class _Fields:
         """Return if fields that belong to one measurement agree; None if they are compared one by one."""
         both, limits = archived.keys() & new.keys(), self.tolerances
         if {"ra_deg", "dec_deg", "r90_arcsec"} <= both:
-            part = position_shift(archived, new).part_of_r90
+            part = _part_of_r90(archived, new)
             return dict.fromkeys(("ra_deg", "dec_deg"), part is not None and part <= limits.position)
         if {"separation_arcsec", "combined_r90_arcsec"} <= both:
             scale = max(archived["combined_r90_arcsec"] or 0.0, new["combined_r90_arcsec"] or 0.0)

@@ -336,6 +336,22 @@ def test_the_table_begins_with_what_changed():
     assert lines[-1] == "3 replays: 1 equal, 1 changed, 1 missing"
 
 
+def test_notices_of_other_missions_that_arrived_since_are_noted():
+    joint = {"ra_deg": 155.5, "dec_deg": -21.0, "r90_arcsec": 78.0, "used": ["VHF", "Einstein Probe WXT"]}
+    archived = {
+        "burst_id": "sb26030704",
+        "run_id": "a",
+        "other_missions": {"notices": 0},
+        "joint_position": None,
+    }
+    new = {**archived, "run_id": "b", "other_missions": {"notices": 1}, "joint_position": joint}
+    noted = compare_reports(archived, new)
+    assert noted.outcome is Outcome.EQUAL
+    assert {one.what for one in noted.differences} == {"other_missions.notices", "joint_position"}
+    again = compare_reports(new, {**new, "joint_position": {**joint, "ra_deg": 155.6}})
+    assert again.outcome is Outcome.EQUAL
+
+
 def test_catalogues_that_were_asked_or_added_since_are_noted_and_a_changed_verdict_differs():
     archived = {"burst_id": "sb26030704", "run_id": "a", "catalogues": [], "verdict": "consistent"}
     asked = {**archived, "run_id": "b", "catalogues": [{"catalogue": "bright-xray"}]}
