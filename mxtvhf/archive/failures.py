@@ -9,6 +9,8 @@ from pydantic import AwareDatetime
 
 from mxtvhf.models.kept import KeptModel, read_or_set_aside
 
+OTHER_MISSIONS = "other missions"
+"""Last words of the names of parts that receive no message of ours; their failure delays no alert."""
 FAILING_S = 180.0
 """A failing part updates its record more often than this; older records are from ended listeners."""
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.archive.failures import failing_parts
+from mxtvhf.archive.failures import OTHER_MISSIONS, failing_parts
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import safe_name
 from mxtvhf.models.kept import log_once
@@ -165,7 +165,9 @@ class Notifier:
     def _watch_intake(self, now: datetime) -> None:
         """Record an occurrence for each part of the listener that has been failing for too long."""
         failing = {
-            failure.part: failure for failure in failing_parts(self._archive.root) if failure.part != OWN_PART
+            failure.part: failure
+            for failure in failing_parts(self._archive.root)
+            if failure.part != OWN_PART and not failure.part.endswith(OTHER_MISSIONS)
         }
         # The record of a part that fails once a minute always shows a recent start of the failures.
         self._failing = {

@@ -27,6 +27,7 @@ from mxtvhf.operation.announcements import RECENT, live_releases, open_decisions
 from mxtvhf.operation.health import Health, oldest_waiting_s
 from mxtvhf.reporting.messages import Outbox
 from mxtvhf.settings import Settings
+from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.latency import durations
 
 BUCKETS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1800.0)
@@ -91,6 +92,8 @@ def _kept(settings: Settings) -> Iterator[Metric]:
         ("quarantined", "Unreadable inputs in quarantine", (archive.root / "quarantine").glob("*.bin")),
     ):
         yield CounterMetricFamily(f"mxtvhf_{name}", text, value=sum(1 for _ in number))
+    counts = SkyStore(archive.root).counts()
+    yield _gauge("other_mission_notices", "Notices of other missions in the archive", counts, "state")
     for name, text, value in (
         ("outbox_waiting", "Messages queued for NATS", len(Outbox(settings.outbox).waiting())),
         ("oldest_input_seconds", "Age of the oldest input without a run", oldest_waiting_s(archive)),

@@ -17,7 +17,6 @@ from io import BytesIO
 from math import isfinite, pi
 from typing import Any
 
-import hpgeom
 import numpy as np
 import numpy.typing as npt
 
@@ -65,6 +64,8 @@ class ProbabilityMap:
         ra_deg, dec_deg
             Positions, ICRS degrees.
         """
+        import hpgeom  # takes 0.1 s, and only sky maps need it
+
         index = hpgeom.angle_to_pixel(1 << FINEST, ra_deg, dec_deg, nest=True, lonlat=True, degrees=True)
         cell = np.searchsorted(self.first, index, side="right") - 1
         is_inside = (cell >= 0) & (index < self.last[np.maximum(cell, 0)])
@@ -208,6 +209,8 @@ def _cells(
         raise InvalidInput(f"the sky map has {values.size} cells; NSIDE {nside} needs {12 * nside * nside}")
     index = np.arange(values.size, dtype=np.int64)
     if ordering == "RING":
+        import hpgeom  # as above
+
         index = np.asarray(hpgeom.ring_to_nest(nside, index), np.int64)
     order = np.full(values.size, nside.bit_length() - 1, dtype=np.int64)
     return index << (2 * (FINEST - order)), order

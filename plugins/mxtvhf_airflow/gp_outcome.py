@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from mxtvhf.errors import Failure, Retriable
 from mxtvhf_airflow.run_context import GP_TASKS, TIMING_KEY, RunContext, run_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def gp_task(context: Context, *, resumed: datetime | None = None) -> Iterator[Gp
         outcome = missing_outcome(reason, getattr(error, "progress", "failed"))
         ti.xcom_push(key=OUTCOME_KEY, value=outcome.model_dump(mode="json"))
         ti.xcom_push(key=TIMING_KEY, value=[task.started.isoformat(), datetime.now(UTC).isoformat()])
+        if isinstance(error, Failure) and not isinstance(error, Retriable):
+            # A missing or damaged result of an earlier step; a retry would read the same file.
+            raise GpTaskFailed(reason) from None
         raise
 
 

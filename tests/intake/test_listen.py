@@ -67,23 +67,24 @@ def test_a_name_that_is_not_utf_8_and_a_signal_of_a_lease_do_not_end_the_listene
     assert "\x1b" not in log.read_text()
 
 
+NATS, GCN = {"NATS", "NATS other missions"}, {"GCN", "GCN other missions"}
 WRONG = {
-    "NATS URL": ({"nats_url": "no-url"}, {"NATS", "messages out"}, "invalid NATS URL"),
-    "NATS host": ({"nats_url": "nats://no-such-host.invalid:4222"}, {"NATS", "messages out"}, "NATS"),
-    "port": ({"nats_url": "nats://127.0.0.1:99999"}, {"NATS", "messages out"}, "invalid NATS URL"),
+    "NATS URL": ({"nats_url": "no-url"}, {*NATS, "messages out"}, "invalid NATS URL"),
+    "NATS host": ({"nats_url": "nats://no-such-host.invalid:4222"}, {*NATS, "messages out"}, "NATS"),
+    "port": ({"nats_url": "nats://127.0.0.1:99999"}, {*NATS, "messages out"}, "invalid NATS URL"),
     "NATS credentials": (
         {"nats_url": "nats://127.0.0.1:1", "nats_credentials": "{state}/none"},
-        {"NATS", "messages out"},
+        {*NATS, "messages out"},
         "cannot be read",
     ),
     "keys": (
         {"nats_url": "nats://127.0.0.1:1", "nats_trusted_keys": "{state}/none.pem"},
-        {"NATS"},
+        {*NATS},
         "the trusted keys cannot be read",
     ),
-    "GCN file": ({"gcn_credentials": "{state}/none.toml"}, {"GCN"}, "cannot be read"),
-    "GCN secret": ({"gcn_credentials": "{state}/gcn.toml"}, {"GCN"}, "both client_id and client_secret"),
-    "GCN option": ({"gcn_credentials": "{state}/option.toml"}, {"GCN"}, "no.such.option"),
+    "GCN file": ({"gcn_credentials": "{state}/none.toml"}, {*GCN}, "cannot be read"),
+    "GCN secret": ({"gcn_credentials": "{state}/gcn.toml"}, {*GCN}, "both client_id and client_secret"),
+    "GCN option": ({"gcn_credentials": "{state}/option.toml"}, {*GCN}, "no.such.option"),
 }
 
 
@@ -99,7 +100,7 @@ def test_a_wrong_setting_of_one_part_is_reported_and_the_inbox_continues(case, b
         wait_until(lambda: parts <= reasons(tmp_path).keys(), what="the failure", timeout=240)
         wait_until(lambda: is_filed(tmp_path, burst), what="the notice", timeout=240)
         found = reasons(tmp_path)
-    assert found.keys() <= {"NATS", "messages out", "GCN"}
+    assert found.keys() <= {*NATS, *GCN, "messages out"}
     assert all(reason in found[part] for part in parts)
     assert "Traceback" not in log.read_text()
 
@@ -128,7 +129,7 @@ def test_a_part_recovers_when_its_setting_is_corrected(burst, tmp_path):
     with NatsServer(tmp_path / "nats", extra='authorization { token: "right" }') as server:
         with listening(tmp_path, nats_url=server.url, nats_credentials=password) as (_, log):
             wait_until(
-                lambda: reasons(tmp_path).keys() == {"NATS", "messages out"}, what="failures", timeout=60
+                lambda: reasons(tmp_path).keys() == {*NATS, "messages out"}, what="failures", timeout=60
             )
             password.write_text("right")
             wait_until(lambda: not reasons(tmp_path), what="recovery", timeout=120)

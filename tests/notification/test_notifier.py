@@ -182,8 +182,9 @@ def test_a_test_sends_nothing_but_a_drill_does(installation, phones, at):
 def test_a_silent_intake_is_notified_once(installation, phones, at):
     since = datetime.now(UTC)
     failure = PartFailure(part="GCN", reason="no heartbeat for 60 s", failures=9, since=since, last=since)
-    path = failing_folder(installation.archive.root) / "GCN.json"
-    write_atomically(path, failure.model_dump_json().encode())
+    for part in ("GCN", "GCN other missions"):
+        path = failing_folder(installation.archive.root) / f"{part}.json"
+        write_atomically(path, failure.model_copy(update={"part": part}).model_dump_json().encode())
     notifier = installation.notifier()
     at(notifier, since + timedelta(minutes=4))
     assert not any(phone.got for phone in phones.values())

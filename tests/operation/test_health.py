@@ -166,6 +166,7 @@ def test_the_metrics_describe_the_installation(installation, gp_url):
     found = figures(installation, gp_url)
     assert found["mxtvhf_alerts_received_total",] == 1
     assert found["mxtvhf_quarantined_total",] == 1
+    assert found["mxtvhf_other_mission_notices", "read"] == 0
     assert found["mxtvhf_announcements_total",] == 0
     assert found["mxtvhf_runs", "failed"] == 1
     assert found["mxtvhf_healthy", "listener"] == 1

@@ -15,6 +15,7 @@ TASKS = textwrap.dedent("""
     from airflow.sdk.exceptions import DownstreamTasksSkipped
     from mxtvhf.models.base import Model
     from mxtvhf.settings import read_settings
+    from mxtvhf_airflow.operators.gp import StartMxtGpPipelineOperator
     from mxtvhf_airflow.operators.steps import StepOperator
     from mxtvhf_airflow.run_context import run_of
 
@@ -41,6 +42,7 @@ TASKS = textwrap.dedent("""
     with DAG("mxt_vhf", schedule=None) as dag:
         write = Write(task_id="vhf_localisation")
         skip = Skip(task_id="reception_message")
+        start = StartMxtGpPipelineOperator(task_id="start_mxt_gp_pipeline")
         needs = Read(task_id="preliminary_report")
         tolerates = Read(task_id="crosscheck_positions", trigger_rule="all_done_min_one_success")
         chain(write, [needs, tolerates])
@@ -98,6 +100,7 @@ def test_results_are_files_and_belong_to_the_latest_attempt(beside_plugins, tmp_
         write.value = 2
         run(write)
         run(needs)
+        run(start)
         Task.xcom_pull = lambda self, task_ids, key=None: {"value": 7, "timing": ["2026", "2027"]}
         steps = Path(read_settings().products, "sb26030704", "sb26030704__1", "steps")
         (steps / "vhf_localisation.json").unlink()
@@ -114,7 +117,9 @@ def test_results_are_files_and_belong_to_the_latest_attempt(beside_plugins, tmp_
     assert lines[5:7] == ["vhf_localisation RuntimeError: killed []", "crosscheck_positions None ['states']"]
     assert "steps/vhf_localisation.json: the result of the step vhf_localisation is missing" in lines[7]
     assert lines[8:10] == ["vhf_localisation None []", "preliminary_report 2 []"]
-    assert lines[10] == "preliminary_report 7 []", "a run of an earlier version has XComs"
+    assert lines[10].startswith("start_mxt_gp_pipeline GpTaskFailed: "), "not retried"
+    assert "steps/fits_feed.json: the result of the step fits_feed is missing" in lines[10]
+    assert lines[11] == "preliminary_report 7 []", "a run of an earlier version has XComs"
 
 
 def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
