@@ -13,6 +13,9 @@ from mxtvhf.reporting.report.model import Report
 
 _SURE = 0.9
 """Probability from which a source is called fading or steady."""
+_CROWDED = 3
+"""Number of found sources from which the field is called crowded. Of 20 sources 3 to 6 are found, most of
+them blends (``docs/explanation/real-sky.md``)."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,18 @@ def source_warnings(report: Report) -> list[str]:
     return [
         f"{noun} in the field: {listed} from the burst ({burst.name}).",
         *extended,
+        *_crowding(1 + len(others)),
         *_confusions(burst, others),
         *_doubts_of_choice(report, burst, others),
     ]
+
+
+def _crowding(sources: int) -> Iterator[str]:
+    if sources >= _CROWDED:
+        yield (
+            f"The field is crowded ({sources} sources found): sources that are close together may be found "
+            "as one, and its error circle may contain none of them."
+        )
 
 
 def _confusions(burst: LocalisedSource, others: list[LocalisedSource]) -> Iterator[str]:

@@ -70,14 +70,19 @@ def test_the_variability_is_unknown_without_t0() -> None:
 
 def test_warnings_name_the_other_sources_and_confused_pairs() -> None:
     made = report_of(field(), *LOOKED_UP)
-    others, confused = source_warnings(made)
+    others, crowded, confused = source_warnings(made)
     assert others == (
         "2 other sources lie in the field: S1 (400 photons, TS 700) 16.6' and S3 (40 photons, TS 30) 16.8' "
         "from the burst (S2)."
     )
     assert confused.startswith("S1 and S3 are closer than the width of the PSF")
-    assert made.warnings[:2] == (others, confused)
+    assert crowded.startswith("The field is crowded (3 sources found)")
+    assert made.warnings[:3] == (others, crowded, confused)
     valid(made)
+
+
+def test_two_sources_are_no_crowd() -> None:
+    assert not any("crowded" in warning for warning in source_warnings(report_of(field((BRIGHT, BURST)))))
 
 
 def test_a_warning_names_an_extended_source_even_if_it_is_the_only_one() -> None:
