@@ -244,7 +244,10 @@ def test_nats_accepts_the_configuration_and_limits_the_rights_of_a_station(deplo
     subprocess.run(["nats-server", "-t", "-c", str(tmp_path / "nats.json")], check=True, capture_output=True)
     own, station = json.loads(text)["authorization"]["users"]
     assert own == {"user": "mxtvhf", "password": "n"}
-    assert station["permissions"] == {"publish": ["mxtvhf.in.>"], "subscribe": ["_INBOX.>"]}
+    assert station["permissions"] == {
+        "publish": ["mxtvhf.in.>", "mxtvhf.sky.>"],
+        "subscribe": ["_INBOX.>"],
+    }
 
 
 def test_nats_without_login_is_rejected(deployment, tmp_path):
