@@ -119,9 +119,9 @@ class OtherMissions(Model):
     @property
     def counted(self) -> str:
         """What was compared, as a sentence."""
-        more = f", {self.not_compared} events farther from T0 not compared" if self.not_compared else ""
-        unread = f"; {self.unreadable} notices could not be read" if self.unreadable else ""
-        return f"{self.notices} notices of other missions in the time window{more}{unread}."
+        more = f"; farther from T0, not compared: {self.not_compared}" if self.not_compared else ""
+        unread = f"; unreadable: {self.unreadable}" if self.unreadable else ""
+        return f"Notices of other missions in the time window: {self.notices}{more}{unread}."
 
     @property
     def summary(self) -> str:

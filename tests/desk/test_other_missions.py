@@ -44,7 +44,7 @@ def test_a_notice_received_after_the_report_is_shown(settings, put, receive):
     assert "Fermi GBM" in shown
     assert "+2.0 s" in shown
     assert ">probable<" in shown
-    assert "1 notices of other missions in the time window" in shown
+    assert "Notices of other missions in the time window: 1." in shown
 
 
 def test_a_retracted_event_and_a_missing_position_are_named(settings, put, receive):

@@ -159,7 +159,7 @@ def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
     result = found(store)
     assert len(result.coincidences) == 5
     assert result.not_compared == 3
-    assert "3 events farther from T0 not compared" in result.counted
+    assert "farther from T0, not compared: 3" in result.counted
 
 
 def test_the_probability_of_chance_is_true():
