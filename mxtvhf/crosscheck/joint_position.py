@@ -98,7 +98,7 @@ def joint_of_burst(
     Parameters
     ----------
     best
-        The recommended position; None if there is none.
+        The recommended position; None without one.
     positions
         All positions of the burst, in order of publication.
     pairs

@@ -87,7 +87,7 @@ def changed_at(path: Path) -> float | None:
 
 
 def file_inside(folder: Path, name: str) -> Path | None:
-    """Return a file of a folder or of its subfolders; None if there is none of this name.
+    """Return a file of a folder or of its subfolders; None if no file has this name.
 
     No name leads outside the folder: neither ``..``, an absolute path nor a link.
     """

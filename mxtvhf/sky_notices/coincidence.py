@@ -59,7 +59,7 @@ class SkyCoincidence(Model):
     r90_arcsec: float | None = None
     """90 % error radius of the event; the major axis of an ellipse; None without a usable error ellipse."""
     area: ErrorEllipse | None = None
-    """Error ellipse of the event with the systematic error; None if there is none, or a sky map."""
+    """Error ellipse of the event with the systematic error; None without one, or with a sky map."""
     separation_arcsec: float | None = None
     p_value: float | None = None
     """Probability of a position as far from ours for one source; for a sky map, the probability outside the

@@ -136,7 +136,7 @@ def _kind(ivorn: str, role: str, *, is_retraction: bool, has_citations: bool) ->
 
 
 def _area(coordinates: etree._Element, containment: float) -> ErrorEllipse | None:
-    """Read Position2D; None if there is none, or without a position or an error.
+    """Read Position2D; None without it, a position in it, or an error.
 
     Raises
     ------
