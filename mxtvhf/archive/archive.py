@@ -261,6 +261,11 @@ class Archive:
         """Return True if the archive has files of a burst."""
         return (self.root / burst_id).is_dir()
 
+    def has_messages(self, burst_id: str) -> bool:
+        """Return True if the archive has a notice, a VHF message or an attitude product of a burst."""
+        folder = self.root / burst_id
+        return any(any(folder.glob(pattern)) for pattern in ("alerts/*.xml", "vhf/*.bin", "attitude/*.fits"))
+
     def inputs(self, burst_id: str | None = None) -> Iterator[ArchivedInput]:
         """Yield all readable input records of one burst or of all bursts, oldest burst first."""
         yield from _inputs(sorted(self.root.glob(f"{burst_id or 'sb*'}/inputs/*.json")))

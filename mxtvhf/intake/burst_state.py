@@ -113,6 +113,11 @@ class BurstState:
     last_sequence: int
     attitude: Path | None = None
 
+    @property
+    def has_messages(self) -> bool:
+        """Return True if the reception of at least one message is on record."""
+        return bool(self.notices or self.vhf or self.attitude)
+
     def with_run(self, run: PlannedRun) -> BurstState:
         """Return the state with one more planned run."""
         return replace(

@@ -6,11 +6,13 @@ import logging
 from datetime import datetime
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.burst_state import BurstState, PlannedRun, planned_folder, read_burst_state
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.models.files import write_once
 from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.kept import ADVICE
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import IntakePolicy
 
@@ -29,9 +31,20 @@ def plan_runs(
     tuple
         The planned runs that Airflow does not have yet, and the time of the next check if no message arrives
         (UTC; None if the burst needs none).
+
+    Raises
+    ------
+    InvalidInput
+        The archive has messages of the burst, but no record of their reception is readable. The burst stays
+        open, because a backup may restore the records.
     """
     with archive.burst_lock(burst_id):
         burst = read_burst_state(archive, burst_id)
+        if not burst.has_messages and archive.has_messages(burst_id):
+            raise InvalidInput(
+                f"{archive.root / burst_id}: messages without a readable record of their reception "
+                f"(received.jsonl); {ADVICE}"
+            )
         while (wanted := next_run(burst, policy, now)) is not None:
             burst = burst.with_run(_plan(wanted, burst, archive, now))
         again = next_look(burst, policy, now)

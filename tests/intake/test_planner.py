@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.archive.archive import Archive
+from mxtvhf.errors import InvalidInput
 from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.patterns import reconstruct
 from mxtvhf.intake.burst_state import planned_runs
@@ -241,3 +242,22 @@ def test_an_attitude_product_alone_gets_no_run(burst, tmp_path):
     desk.comes(burst.wakeup, 1)
     (run,) = desk.runs
     assert (run.conf.packets, run.conf.attitude) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 40, b'{"schema_version": 99}\n'], ids=["empty", "zeros", "later"]
+)
+def test_a_burst_without_readable_records_stays_open_until_they_are_restored(burst, tmp_path, content):
+    """Records that a power cut or another program spoiled must not end a burst whose notice waits."""
+    desk = Desk(tmp_path, burst.id)
+    notice = ReceivedMessage(burst.wakeup, "test", seconds(0))
+    file_message(notice, desk.archive, desk.bursts)
+    (records,) = tmp_path.glob("sb*/alerts/received.jsonl")
+    sound = records.read_bytes()
+    records.write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"messages without a readable record of their reception"):
+        desk.looks(1)
+    assert burst.id in desk.bursts.all()
+    records.write_bytes(sound)
+    waiting, _ = desk.looks(2)
+    assert [run.cause for run in waiting] == ["notice"]

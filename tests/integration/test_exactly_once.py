@@ -338,8 +338,10 @@ def damage_kept(draw, number, settings, nats_server):
     if kind == 0:
         (archive / "incoming" / f"{number}.msg").write_bytes(raw + b"\n" + junk(draw))
     elif kind == 1:
+        # A torn line at the end. Writing the whole file anew would hide complete lines from the listener.
         for path in sorted(archive.glob("sb*/*/received.jsonl"))[:1]:
-            path.write_bytes(path.read_bytes() + b"\n" + raw)
+            with path.open("ab") as file:
+                file.write(b"\n" + raw)
     elif kind == 2:
         with (archive / "streams" / "gaps.jsonl").open("ab") as file:
             file.write(raw + b"\n")
