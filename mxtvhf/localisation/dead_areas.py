@@ -132,7 +132,7 @@ def _faintest_side(
 def _in_cells(values: npt.NDArray[Any], cell: int) -> npt.NDArray[Any]:
     # A product of matrices is faster than sums over short axes.
     joined = np.repeat(np.eye(values.shape[0] // cell), cell, axis=1)
-    return np.asarray(joined @ values @ joined.T)
+    return np.asarray(joined @ values.astype(np.float64) @ joined.T)
 
 
 def _dead(number: Floats, time: Floats, around: Floats, time_around: Floats, trials: int) -> Indices:

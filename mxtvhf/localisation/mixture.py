@@ -16,11 +16,13 @@ from mxtvhf.models.arrays import Floats
 
 _MAX_STEPS = 30
 _CONVERGED = 1e-3
-"""A step that promises less than this gain of ln L ends the iteration."""
+"""A step that promises less than this gain of ln L is the last one; the remaining loss is of the order of its
+square."""
 _RIDGE = 1e-8
 """Fraction of the summed curvature that is added to its diagonal, since two components may be equal."""
-_STIR = 1e-4
-"""Fraction of a starting point that is spread evenly over all components."""
+_LEAST_KNOWN = 1e-4
+"""Smallest starting fraction of a component with prior photons, relative to equal fractions: one that starts
+at 0 would stay there."""
 _LEAST = 1e-12
 """Smallest fraction at the start of a step: its logarithm is finite."""
 
@@ -73,10 +75,10 @@ def mixture_fractions(
     """
     photons, first = float(number.sum()), expected.size
     equal = np.full(len(density), 1.0 / len(density))
-    # A fraction with prior photons that starts at 0 would stay there.
-    parts = equal if start is None else (1.0 - _STIR) * start + _STIR * equal
+    parts = equal if start is None else np.maximum(start, _LEAST)
+    parts[:first] = np.maximum(parts[:first], np.where(expected > 0.0, _LEAST_KNOWN / parts.size, 0.0))
     prior = _Prior(expected, sums or KnownSums(np.zeros((len(density), 0)), np.zeros(0)))
-    value = _objective(parts, density, number, prior)
+    value: float | None = None
     for _ in range(_MAX_STEPS):
         ratio = density / (parts @ density)
         known = prior.sums.members / np.maximum(parts @ prior.sums.members, _LEAST)
@@ -95,7 +97,10 @@ def mixture_fractions(
         step = nnls(root, target)[0] - parts
         promised = gradient @ step
         if promised < _CONVERGED:
+            parts = parts + step
             break
+        if value is None:
+            value = _objective(parts, density, number, prior)
         for scale in 0.5 ** np.arange(12):
             trial = parts + scale * step
             ahead = _objective(trial, density, number, prior)
