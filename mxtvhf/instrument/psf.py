@@ -378,7 +378,8 @@ class LobsterEyePsf:
         size
             Number of pixels of the axis.
         """
-        return np.diff(self.cumulative(_edges(centre, size)), axis=-1)
+        at_edges = self.cumulative(_edges(centre, size))
+        return at_edges[..., 1:] - at_edges[..., :-1]
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``.
@@ -397,7 +398,7 @@ class LobsterEyePsf:
         at_edges[0] = self._antiderivative(np.minimum(np.maximum(u, -half), half))
         at_edges[1] = outwards * (core + self._arm * (1.0 - part**2))
         at_edges[2] = outwards * (8.0 / self.core_fwhm_pixel**2 * u * core**2 + 2.0 * self._arm / half * part)
-        return np.diff(at_edges, axis=-1) / self._norm
+        return (at_edges[..., 1:] - at_edges[..., :-1]) / self._norm
 
     def image(self, x: float, y: float) -> Floats:
         """Return the probability of each pixel for a photon of a source at (x, y), shape (256, 256).

@@ -89,13 +89,12 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
     even[_SKEWS] = False
     start = replace(psf.shape, stretch=stretch).parameters
     begin = np.concatenate([[fit.x, fit.y, fit.log_ratio], start])
-    without = _scores(counts, psf, begin, even)[0]
     best = _maximum(counts, psf, begin, even)
-    at, gain, covariance = best.at, best.value - without, best.place_covariance
+    at, gain, covariance = best.at, best.value - best.at_start, best.place_covariance
     if free[_SKEWS].any():
         skewed = _maximum(counts, psf, best.at, free)
         part = _probability_of_skew(psf, skewed, best.value)
-        gain = max(gain, skewed.value - without)
+        gain = max(gain, skewed.value - best.at_start)
         moved = skewed.at - best.at
         at = best.at + part * moved
         covariance = (1.0 - part) * covariance + part * skewed.place_covariance
@@ -112,6 +111,8 @@ class _Maximum(NamedTuple):
     value: float
     """ln L with the priors."""
     curvature: Floats
+    at_start: float
+    """``value`` at the starting point."""
 
     @property
     def place_covariance(self) -> Floats:
@@ -137,6 +138,7 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
         for edge, sign in zip(limits(counts), (-1.0, 1.0), strict=True)
     )
     value, gradient, curvature = _scores(counts, psf, at, free)
+    at_start = value
     for _ in range(_MAX_STEPS):
         step = np.zeros(at.size)
         step[free] = np.linalg.solve(curvature, gradient)
@@ -150,7 +152,7 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
         else:
             break
         at, (value, gradient, curvature) = trial, ahead
-    return _Maximum(at, value, curvature)
+    return _Maximum(at, value, curvature, at_start)
 
 
 def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tuple[float, Floats, Floats]:
