@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -46,22 +46,28 @@ class SkyNotices:
         self._waiting.put((path, message.received))
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """Read stored notices until ``stop`` is set; those of an earlier, killed listener come first.
+        """Read stored notices until ``stop`` is set; new ones before those of an earlier, killed listener.
 
         Raises
         ------
         OSError
             The index cannot be written. The next start reads what is missing.
         """
-        if missed := self.store.complete():
-            log.info("%d notices of other missions read after a restart", missed)
+        backlog = self.store.missing()
         while not stop.is_set():
             works()
-            try:
-                path, received = self._waiting.get(timeout=WAIT_S)
-            except queue.Empty:
+            if (found := self._next(backlog)) is None:
                 continue
             began = time.monotonic()
-            for notice in self.store.read(path, received):
+            for notice in self.store.read(*found):
                 log.info("notice of %s: %s, %s", notice.detector, notice.event_id, notice.kind)
             stop.wait(time.monotonic() - began)
+
+    def _next(self, backlog: Iterator[tuple[Path, datetime]]) -> tuple[Path, datetime] | None:
+        """Return a new notice, or else one of the backlog; None if there is none for `WAIT_S`."""
+        if self._waiting.empty() and (missed := next(backlog, None)) is not None:
+            return missed
+        try:
+            return self._waiting.get(timeout=WAIT_S)
+        except queue.Empty:
+            return None

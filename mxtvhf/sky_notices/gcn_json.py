@@ -20,7 +20,7 @@ from mxtvhf.models.position import Declination
 from mxtvhf.models.quantities import Finite, Probability
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import shown, utc
-from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
 _SCHEMA = re.compile(
@@ -162,6 +162,7 @@ def _notice(
         raise InvalidInput("id and event_name are missing; expected an identifier of the event")
     warnings: list[str] = []
     facts = detector_of(mission, instrument)
+    other = class_of_no_burst(fields.classification)
     return SkyNotice(
         mission=mission,
         instrument=instrument,
@@ -177,6 +178,8 @@ def _notice(
         systematic_included=fields.systematic_included,
         significance=_significance(fields),
         is_test=fields.alert_tense in ("test", "injection"),
+        is_burst=None if not fields.classification else other is None,
+        classified_as=one_line(other or "", 60),
         links=web_links((fields.data_archive_page, fields.healpix_url, fields.url)),
         schema_name=f"{schema.name} {schema.version}",
         digest=digest,

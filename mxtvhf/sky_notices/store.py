@@ -4,11 +4,11 @@
 
     archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
     archive/sky/<date>/received.jsonl         time and source of the first reception of each
-    archive/sky/.index-1.sqlite               the notices as read, by event time
+    archive/sky/.index-2.sqlite               the notices as read, by event time
 
-The index is not a record: `SkyStore.complete` adds the notices that it lacks, and builds it again if it is
-missing or damaged. Another format of the index has another number in its name, so that each version of this
-software finds its own.
+The index is not a record: `SkyStore.missing` finds the notices that it lacks, all of them if it is missing or
+was damaged. Another format of the index has another number in its name, so that each version of this software
+finds its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mxtvhf.sky_notices.reading import json_object, read_sky_notices
 
 log = logging.getLogger(__name__)
 
-INDEX = ".index-1.sqlite"
+INDEX = ".index-2.sqlite"
 """Hidden, so that a backup leaves it out."""
 BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
@@ -131,28 +131,24 @@ class SkyStore:
         with self._open() as index:
             return () if path.stem in _digests(index, path.stem) else _add(index, path, received)
 
-    def complete(self) -> int:
-        """Add the stored notices that the index lacks and return their number.
+    def missing(self) -> Iterator[tuple[Path, datetime]]:
+        """Yield the stored notices that the index lacks, for `read`; those of the last day come first.
 
         Raises
         ------
         OSError
-            The index cannot be written.
+            The index cannot be read.
         """
         if not self.folder.is_dir():
-            return 0
+            return
         with self._open() as index:
-            known, added = _digests(index), 0
-            for folder in sorted(self.folder.glob("????-??-??")):
-                missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
-                if missing:
-                    times = {
-                        one.file: one.received for one in read_records(folder / "received.jsonl", Receipt)
-                    }
-                    for path in missing:
-                        _add(index, path, times.get(path.name) or _changed(path))
-                    added += len(missing)
-        return added
+            known = _digests(index)
+        for folder in sorted(self.folder.glob("????-??-??"), reverse=True):
+            missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
+            if missing:
+                times = {one.file: one.received for one in read_records(folder / "received.jsonl", Receipt)}
+                for path in missing:
+                    yield path, times.get(path.name) or _changed(path)
 
     def times_between(self, start: datetime, end: datetime, *, is_test: bool) -> list[EventTime]:
         """Return the event times in an interval.
@@ -273,7 +269,7 @@ class SkyStore:
             if not self.is_in_use:
                 self._make()
             with closing(sqlite3.connect(self._index, timeout=BUSY_S)) as index:
-                index.execute("pragma synchronous = off")  # the files are durable, see `complete`
+                index.execute("pragma synchronous = off")  # the files are durable, see `missing`
                 yield index
         except sqlite3.OperationalError as error:
             raise OSError(f"{self._index}: {error}") from error

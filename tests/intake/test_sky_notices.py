@@ -60,6 +60,39 @@ def test_a_storm_leaves_half_of_the_time_to_others(intake):
     assert all(one > 0.0 for one in waits)
 
 
+def test_an_alert_is_filed_while_a_backlog_is_read(intake, burst):
+    """The part is held after its first notice of a backlog: ours is filed, and new notices come next."""
+    for number in range(5):
+        intake.sky.store.keep(gbm(number), received=NOW, source="killed listener")
+    held, go_on, order = threading.Event(), threading.Event(), []
+
+    class Stop(threading.Event):
+        def wait(self, timeout=None):
+            order.append(intake.sky.store.counts()["read"])
+            held.set()
+            return not go_on.wait(60.0)
+
+    stop = Stop()
+
+    def works():
+        if intake.sky.store.counts()["read"] == 6:
+            stop.set()
+
+    part = threading.Thread(target=intake.sky.run, args=(stop, works))
+    part.start()
+    assert held.wait(60.0)
+    intake.keep(ReceivedMessage(burst.wakeup, "test", NOW))
+    intake.keep(ReceivedMessage(gbm(99), "test", NOW))
+    intake.round()
+    assert intake.archive.bursts() == [burst.id]
+    assert order == [1], "the backlog is still waiting"
+    go_on.set()
+    part.join(60.0)
+    assert order == [1, 2, 3, 4, 5, 6], "a pause after each notice"
+    _, notices = intake.sky.store.received_since(NOW)
+    assert notices[1].event_id == "99", "a new notice comes before the backlog"
+
+
 def test_the_inbox_takes_json_and_looks_at_our_files_first(tmp_path, burst):
     kept = []
     inbox = Inbox(tmp_path / "inbox", kept.append, lambda message, reason: None)

@@ -138,7 +138,7 @@ def test_retractions_tests_and_pointings_are_recognised():
     assert read(write_sky_voevent("ivo://nasa.gsfc.gcn/SWIFT#Point_Dir_1", T0, event_id="1")).kind == "other"
     assert read(gbm(alert_tense="planned")).kind == "other"
     flagged = write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"})
-    assert not read(flagged).is_burst
+    assert (read(flagged).is_burst, read(flagged).classified_as) == (False, "not a GRB")
 
 
 def test_our_own_notices_and_packets_are_none():
