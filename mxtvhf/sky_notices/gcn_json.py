@@ -20,6 +20,7 @@ from mxtvhf.models.position import Declination
 from mxtvhf.models.quantities import Finite, Probability
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import shown, utc
+from mxtvhf.sky_notices.error_box import ellipse_of_box
 from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
@@ -34,6 +35,8 @@ LONGEST_MAP = 24 << 20
 Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
 Ellipse = tuple[Radius] | tuple[Radius, Radius] | tuple[Radius, Radius, Finite]
+
+Corner = tuple[Degrees, Declination]
 
 
 class _Fields(BaseModel):
@@ -53,6 +56,8 @@ class _Fields(BaseModel):
     ra: Degrees | None = None
     dec: Declination | None = None
     ra_dec_error: Radius | Ellipse | None = None
+    rectangular_error_corners: tuple[Corner, Corner, Corner, Corner] | None = None
+    """Corners of the error box of MAXI, right ascension and declination, degrees."""
     containment_probability: Probability = 0.9
     systematic_included: bool = False
     healpix_url: str | None = None
@@ -200,9 +205,18 @@ def _kind(fields: _Fields) -> Kind:
 
 
 def _area(fields: _Fields, unstated_r90_deg: float, warnings: list[str]) -> ErrorEllipse | None:
-    """Return the error ellipse; an ellipse without an angle becomes the circle around it."""
+    """Return the error ellipse; an ellipse without an angle becomes the circle around it.
+
+    A rectangle becomes the ellipse of its area.
+    """
     if fields.ra is None or fields.dec is None:
         return None
+    if fields.ra_dec_error is None and fields.rectangular_error_corners is not None:
+        try:
+            return ellipse_of_box(fields.rectangular_error_corners, fields.containment_probability)
+        except InvalidInput as error:
+            warnings.append(f"{error}; the position is not compared")
+            return None
     if fields.ra_dec_error is None and unstated_r90_deg:
         return ErrorEllipse(
             ra_deg=fields.ra % 360.0,

@@ -180,3 +180,19 @@ def test_a_linked_or_oversized_map_is_not_checked():
     large = read(gbm(healpix_file="A" * (LONGEST_MAP + 4)))
     assert not large.has_map
     assert "at most" in large.map_problem
+
+
+def test_an_error_box_of_maxi_is_compared_as_the_ellipse_of_its_area():
+    corners = [[345.72, 19.547], [345.464, 19.29], [347.309, 17.634], [347.566, 17.889]]
+    fields = {"mission": "MAXI", "instrument": "GSC", "ra": 346.56, "dec": 18.61}
+
+    def box(corners):
+        more = fields | {"rectangular_error_corners": corners}
+        return read(write_gcn_json("maxi/gsc.unknown", "1", T0, **more))
+
+    notice = box(corners)
+    assert notice.area.semi_major_deg == pytest.approx(1.36, abs=0.02)
+    assert notice.warnings == ()
+    flat = box(corners[:1] * 4)
+    assert flat.area is None
+    assert "expected a rectangle; the position is not compared" in flat.warnings[0]
