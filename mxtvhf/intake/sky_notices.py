@@ -11,10 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from mxtvhf.intake.spool import ReceivedMessage
+from mxtvhf.models.text import escaped
 from mxtvhf.sky_notices.store import SkyStore
 
 log = logging.getLogger(__name__)
 
+_Stored = tuple[Path, datetime, str]
+"""File, time of reception and source of a stored notice."""
 WAIT_S = 0.5
 """Longest wait for a notice before the part reports that it works, seconds."""
 
@@ -32,7 +35,7 @@ class SkyNotices:
 
     def __init__(self, store: SkyStore) -> None:
         self.store = store
-        self._waiting: queue.SimpleQueue[tuple[Path, datetime]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Stored] = queue.SimpleQueue()
 
     def keep(self, message: ReceivedMessage) -> None:
         """Store a notice durably. It may be acknowledged afterwards. Sources call it from any thread.
@@ -43,7 +46,7 @@ class SkyNotices:
             The notice cannot be stored and must not be acknowledged.
         """
         path = self.store.keep(message.raw, received=message.received, source=message.source)
-        self._waiting.put((path, message.received))
+        self._waiting.put((path, message.received, message.source))
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
         """Read stored notices until ``stop`` is set; new ones before those of an earlier, killed listener.
@@ -61,9 +64,11 @@ class SkyNotices:
             began = time.monotonic()
             for notice in self.store.read(*found):
                 log.info("notice of %s: %s, %s", notice.detector, notice.event_id, notice.kind)
+                for text in filter(None, (*notice.warnings, notice.map_problem)):
+                    log.warning("%s: %s %s: %s", escaped(found[2]), notice.detector, notice.event_id, text)
             stop.wait(time.monotonic() - began)
 
-    def _next(self, backlog: Iterator[tuple[Path, datetime]]) -> tuple[Path, datetime] | None:
+    def _next(self, backlog: Iterator[_Stored]) -> _Stored | None:
         """Return a new notice, or else one of the backlog; None if there is none for `WAIT_S`."""
         if self._waiting.empty() and (missed := next(backlog, None)) is not None:
             return missed

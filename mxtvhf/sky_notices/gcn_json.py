@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.kept import first_error
 from mxtvhf.models.position import Declination
 from mxtvhf.models.quantities import Finite, Probability
 from mxtvhf.models.text import one_line
@@ -31,6 +30,16 @@ _SCHEMA = re.compile(
 _KINDS: dict[str, Kind] = {"initial": "initial", "retraction": "retraction"}
 LONGEST_MAP = 24 << 20
 """Largest number of characters of a sky map in a notice; larger maps are not read."""
+
+_NEEDED = {
+    "mission", "instrument", "id", "event_name", "alert_datetime", "alert_tense", "alert_type",
+    "trigger_time", "observation_start",
+}  # fmt: skip
+"""Fields that tell which event a notice is about, when it was, and whether it is real."""
+_EXPECTED = {
+    "ra_dec_error": "expected a radius, or both axes of an ellipse and its position angle, degrees",
+    "rectangular_error_corners": "expected right ascension and declination of four corners, degrees",
+}
 
 Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
@@ -93,13 +102,17 @@ def schema_of(content: dict[str, Any]) -> Schema:
         The notice names no schema of GCN, or one of an unknown version.
     """
     text = content.get("$schema")
+    if text is None:
+        raise InvalidInput("$schema is missing; expected the address of a notice schema of GCN")
     match = _SCHEMA.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidInput(f"$schema {shown(str(text))} is not a notice schema of GCN")
     majors = mission_facts().reading.schema_majors
-    if match["major"] is not None and int(match["major"]) not in majors:
-        known = f"{majors[0]} to {majors[-1]}"
-        raise InvalidInput(f"schema version {match['version']} is unknown; expected {known}; upgrade mxtvhf")
+    if match["major"] is not None and (major := int(match["major"])) not in majors:
+        upgrade = "; upgrade mxtvhf" if major > majors[-1] else ""
+        raise InvalidInput(
+            f"schema version {match['version']} is unknown; expected {majors[0]} to {majors[-1]}{upgrade}"
+        )
     return Schema(name=match["name"], version=match["version"])
 
 
@@ -118,7 +131,8 @@ def read_gcn_json(content: dict[str, Any], *, digest: str, received: datetime) -
     Raises
     ------
     InvalidInput
-        The schema is unknown, or a used field violates it.
+        The schema is unknown, or a field that identifies the event violates it. An invalid field of another
+        kind, such as an error radius, is left out with a warning.
     """
     schema = schema_of(content)
     data = content.get("data")
@@ -150,12 +164,8 @@ def _first_seen(data: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
 def _notice(
     content: dict[str, Any], schema: Schema, *, digest: str, received: datetime, number: int
 ) -> SkyNotice:
-    try:
-        fields = _Fields.model_validate(content)
-    except ValidationError as error:
-        raise InvalidInput(
-            f"violates its schema {schema.name}: {one_line(first_error(error), 200)}"
-        ) from None
+    warnings: list[str] = []
+    fields = _fields(content, schema, warnings)
     mission, instrument = mission_facts().names.get(schema.name, ("", ""))
     mission = mission or fields.mission or schema.name.split("/")[0]
     instrument = instrument or fields.instrument
@@ -165,7 +175,6 @@ def _notice(
     names = [*_texts(fields.id), *_texts(fields.event_name)]
     if not names:
         raise InvalidInput("id and event_name are missing; expected an identifier of the event")
-    warnings: list[str] = []
     facts = detector_of(mission, instrument)
     other = class_of_no_burst(fields.classification)
     return SkyNotice(
@@ -191,6 +200,29 @@ def _notice(
         part=number,
         warnings=tuple(warnings),
     )
+
+
+def _fields(content: dict[str, Any], schema: Schema, warnings: list[str]) -> _Fields:
+    """Return the used fields. Others than `_NEEDED` are left out with a warning if they are invalid.
+
+    Raises
+    ------
+    InvalidInput
+        A needed field violates the schema.
+    """
+    try:
+        return _Fields.model_validate(content)
+    except ValidationError as error:
+        odd = {str(one["loc"][0]): one["msg"] for one in reversed(error.errors())}
+        if not _NEEDED.isdisjoint(odd):
+            needed = next(name for name in odd if name in _NEEDED)
+            raise InvalidInput(
+                f"violates its schema {schema.name}: {needed} {shown(str(content[needed]))}: {odd[needed]}"
+            ) from None
+    for name, reason in odd.items():
+        expected = _EXPECTED.get(name, reason)
+        warnings.append(f"{name} {shown(str(content[name]))} is invalid: {expected}; value ignored")
+    return _Fields.model_validate({key: value for key, value in content.items() if key not in odd})
 
 
 def _texts(value: str | list[str]) -> list[str]:

@@ -107,7 +107,7 @@ class SkyStore:
             append_line(folder / "received.jsonl", receipt.model_dump_json().encode(), durable=False)
         return path
 
-    def read(self, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+    def read(self, path: Path, received: datetime, source: str = "") -> tuple[SkyNotice, ...]:
         """Add a stored notice to the index. A repeated call has no effect.
 
         Parameters
@@ -116,6 +116,8 @@ class SkyStore:
             Path returned by `keep`.
         received
             Time of reception, UTC.
+        source
+            As for `keep`, for the log.
 
         Returns
         -------
@@ -129,9 +131,9 @@ class SkyStore:
             The index cannot be written.
         """
         with self._open() as index:
-            return () if path.stem in _digests(index, path.stem) else _add(index, path, received)
+            return () if path.stem in _digests(index, path.stem) else _add(index, path, received, source)
 
-    def missing(self) -> Iterator[tuple[Path, datetime]]:
+    def missing(self) -> Iterator[tuple[Path, datetime, str]]:
         """Yield the stored notices that the index lacks, for `read`; those of the last day come first.
 
         Raises
@@ -146,9 +148,12 @@ class SkyStore:
         for folder in sorted(self.folder.glob("????-??-??"), reverse=True):
             missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
             if missing:
-                times = {one.file: one.received for one in read_records(folder / "received.jsonl", Receipt)}
+                receipts = {one.file: one for one in read_records(folder / "received.jsonl", Receipt)}
                 for path in missing:
-                    yield path, times.get(path.name) or _changed(path)
+                    if receipt := receipts.get(path.name):
+                        yield path, receipt.received, receipt.source or ""
+                    else:
+                        yield path, _changed(path), ""
 
     def times_between(self, start: datetime, end: datetime, *, is_test: bool) -> list[EventTime]:
         """Return the event times in an interval.
@@ -298,12 +303,13 @@ def _digests(index: sqlite3.Connection, only: str | None = None) -> set[str]:
     return {row[0] for row in index.execute(query, values)}
 
 
-def _add(index: sqlite3.Connection, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+def _add(index: sqlite3.Connection, path: Path, received: datetime, source: str) -> tuple[SkyNotice, ...]:
     try:
         notices = read_sky_notices(path.read_bytes(), received=received)
     except InvalidInput as error:
         reason = escaped(error, 500)
-        log.warning("%s: notice of another mission not read: %s", path, reason)
+        name = escaped(source or path.name)
+        log.warning("%s: %s; the notice is kept as %s and counted as unreadable", name, reason, path)
         with index:
             row = path.stem, received.timestamp(), reason
             index.execute("insert or ignore into unread values (?, ?, ?)", row)

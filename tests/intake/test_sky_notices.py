@@ -37,6 +37,14 @@ def test_a_notice_of_another_mission_starts_no_run_and_is_not_quarantined(intake
     assert intake.archive.bursts() == []
 
 
+def test_the_log_names_what_a_notice_lacks(intake, caplog):
+    raw = write_gcn_json("fermi/gbm/trigger", "7", NOW, mission="Fermi", instrument="GBM", ra=1.0, dec=2.0)
+    intake.keep(ReceivedMessage(raw, "inbox a.json", NOW))
+    stop = threading.Event()
+    intake.sky.run(stop, lambda: stop.set() if intake.sky.store.counts()["read"] else None)
+    assert "inbox a.json: Fermi GBM 7: the position has no error radius; it is not compared" in caplog.text
+
+
 def test_a_storm_leaves_half_of_the_time_to_others(intake):
     """The part waits after each notice as long as it worked, so a storm takes at most half of a core."""
     waits = []

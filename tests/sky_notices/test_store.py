@@ -26,8 +26,8 @@ def store(tmp_path):
 
 
 def complete(store):
-    for path, received in store.missing():
-        store.read(path, received)
+    for stored in store.missing():
+        store.read(*stored)
 
 
 def file(store, raw, received=T0 + timedelta(minutes=5)):
@@ -54,6 +54,14 @@ def test_the_same_notice_twice_is_one(store):
     assert store.counts() == {"read": 1, "unreadable": 0}
 
 
+def test_the_log_names_the_source_of_an_unreadable_notice(store, caplog):
+    path = store.keep(b'{"a": ', received=T0, source="inbox a\n.json")
+    (stored,) = store.missing()
+    store.read(*stored)
+    assert "inbox a\\n.json: not JSON: " in caplog.text
+    assert f"; the notice is kept as {path} and counted as unreadable" in caplog.text
+
+
 def test_unreadable_notices_are_kept_and_counted(store):
     new = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v9.0.0/gcn/notices/a.schema.json"}
     for raw in (b'{"a": ', json.dumps(new).encode(), gbm("2", 86_400.0)):
@@ -66,7 +74,7 @@ def test_unreadable_notices_are_kept_and_counted(store):
 def test_notices_stored_by_a_killed_listener_are_read_at_the_next_start(store):
     store.keep(gbm("1"), received=T0 + timedelta(minutes=1), source="test")
     store.keep(gbm("2"), received=T0 + DAY, source="test")
-    assert [received for _, received in store.missing()] == [T0 + DAY, T0 + timedelta(minutes=1)]
+    assert [received for _, received, _ in store.missing()] == [T0 + DAY, T0 + timedelta(minutes=1)]
     complete(store)
     assert list(store.missing()) == []
     assert store.of_event("Fermi", "1")[0].received == T0 + timedelta(minutes=1)
