@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mxtvhf.intake import inbox as inbox_module
 from mxtvhf.intake.gcn_kafka import OTHER_MISSIONS, TOPICS, GcnAccess
 from mxtvhf.intake.inbox import JSON_A_SCAN, Inbox
 from mxtvhf.intake.intake import Intake
@@ -114,6 +115,22 @@ def test_the_inbox_takes_json_and_looks_at_our_files_first(tmp_path, burst):
     assert len(kept) == 1 + JSON_A_SCAN
     inbox.scan()
     assert len(kept) == 1 + JSON_A_SCAN + 5
+
+
+def test_a_scan_examines_only_the_next_notices_of_other_missions(tmp_path, burst, monkeypatch):
+    kept, examined = [], []
+    box = Inbox(tmp_path / "inbox", kept.append, lambda message, reason: None)
+    box.folder.mkdir()
+    for number in range(10 * JSON_A_SCAN):
+        (box.folder / f"a{number:03d}.json").write_bytes(gbm(number))
+    (box.folder / "zz.xml").write_bytes(burst.wakeup)
+    real = inbox_module._stamp
+    monkeypatch.setattr(inbox_module, "_stamp", lambda path: examined.append(path) or real(path))
+    box.scan()
+    assert len(examined) == 2 * JSON_A_SCAN + 1
+    for _ in range(10):
+        box.scan()
+    assert len(kept) == 10 * JSON_A_SCAN + 1, "a full portion in each scan"
 
 
 def test_gcn_is_asked_for_other_missions_in_a_group_of_its_own():
