@@ -230,9 +230,9 @@ def test_the_slopes_of_a_density_are_its_derivatives(dx, dy, roll, others):
     for k, slope in enumerate(slopes):
         step = np.zeros(at.size)
         step[k] = 1e-5
-        # The core is not smooth across its middle, where its two sides meet.
+        # The second derivative jumps at the middle of a skewed core, which limits the differences.
         by_difference = (log_density(at + step) - log_density(at - step)) / 2e-5
-        assert slope == pytest.approx(by_difference, rel=1e-3, abs=1e-4)
+        assert slope == pytest.approx(by_difference, rel=1e-3, abs=1e-3)
 
 
 def test_beyond_the_arms_the_density_and_its_slopes_are_zero():
