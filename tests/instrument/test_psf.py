@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.integrate import dblquad, quad
 
@@ -218,19 +218,21 @@ def test_the_response_of_an_extended_source_is_its_slope(x, sigma):
     np.testing.assert_allclose(slope, (ahead - behind) / (2.0 * step), atol=1e-8)
 
 
-@given(dx=OFFSETS, dy=OFFSETS, roll=ROLLS, others=st.tuples(*4 * [st.floats(-0.3, 0.3)]))
-def test_the_slopes_of_a_density_are_its_derivatives(dx, dy, roll, others):
-    shape = CoreShape(roll, *others)
-    at = np.array([0.0, 0.0, *shape.parameters])
+@given(u=OFFSETS, v=OFFSETS, roll=ROLLS, others=st.tuples(*4 * [st.floats(-0.3, 0.3)]))
+def test_the_slopes_of_a_density_are_its_derivatives(u, v, roll, others):
+    # The second derivative of a skewed core jumps in its middle, which would spoil the differences.
+    assume(min(abs(u), abs(v)) > 0.1)
+    cos, sin = np.cos(roll), np.sin(roll)
+    dx, dy = cos * u - sin * v, sin * u + cos * v
+    at = np.array([0.0, 0.0, roll, *others])
 
     def log_density(at):
         return np.log(density(dx - at[0], dy - at[1], CoreShape(*at[2:])))
 
-    slopes = PSF.density_with_slopes(dx, dy, shape)[1]
+    slopes = PSF.density_with_slopes(dx, dy, CoreShape(roll, *others))[1]
     for k, slope in enumerate(slopes):
         step = np.zeros(at.size)
         step[k] = 1e-5
-        # The core is not smooth across its middle, where its two sides meet.
         by_difference = (log_density(at + step) - log_density(at - step)) / 2e-5
         assert slope == pytest.approx(by_difference, rel=1e-3, abs=1e-4)
 
