@@ -508,6 +508,7 @@ def _decision(
 ) -> DecisionBox:
     decided = files.decided(burst_id, run_id)
     report, digest = read or (None, None)
+    choices = announceable_first(report) if report else ()
     return DecisionBox(
         question=questions.get(run_id),
         decision=decided.decision,
@@ -517,7 +518,8 @@ def _decision(
         report_sha256=digest,
         changes=files.changes(burst_id, run_id),
         known_as=_known_as(report) if report else None,
-        choices=announceable_first(report) if report else (),
+        choices=choices,
+        is_best_withheld=bool(choices) and report is not None and report.best_position not in choices,
         drafts=_texts(burst_id, run_id, files, REPORT_FOLDERS[report.status] if report else ""),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
         closed=closed,

@@ -16,7 +16,7 @@ REMARKS = {
     GpProgress.NOT_REACHED: "see the details of the run",
     GpProgress.NOT_ASKED: "observation unknown",
 }
-NOT_INDEPENDENT = "reference GP, not independent (same method and photons)"
+NOT_INDEPENDENT = "reference GP, not independent: our method, and data that include our photons"
 
 
 @dataclass(frozen=True)

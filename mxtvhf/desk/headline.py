@@ -44,8 +44,9 @@ def candidates(report: Report, best: Position) -> tuple[Candidate, ...]:
     if best.origin is not Origin.MXT_VHF and (own := current.get(Origin.MXT_VHF)):
         pair = pair_of(report, own, best)
         # GP and VT publish no significance. Photons from there are evidence, even if both use the same ones.
-        if pair is not None and pair.verdict in (Verdict.CONSISTENT, Verdict.NOT_INDEPENDENT):
-            shown += [f"VHF photons there: {words}" for words in islice(_photon_evidence(report), 2)]
+        words = "; ".join(islice(_photon_evidence(report), 2))
+        if words and pair is not None and pair.verdict in (Verdict.CONSISTENT, Verdict.NOT_INDEPENDENT):
+            shown.append(f"VHF photons there: {words}")
     found = [Candidate(position=best, pair=None, evidence=tuple(shown))]
     for position in current.values():
         pair = pair_of(report, position, best)

@@ -1,6 +1,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.burst_page import SLOW_REFRESH_S
@@ -106,6 +108,19 @@ def test_the_reference_gp_is_never_announced(settings, put):
         outcome = report.gp.model_copy(update={"available": True, "is_reference": is_reference})
         changed = report.model_copy(update={"positions": (*report.positions, gp), "gp": outcome})
         assert ("analysis" in announceable(changed)) is not is_reference
+
+
+@pytest.mark.parametrize("is_reference", [True, False])
+def test_the_box_says_why_the_best_position_is_not_the_recommended_one(settings, put, is_reference):
+    """The headline showed the reference GP's position, and the box recommended another one without a word."""
+    report = put(f"{BURST}__1")
+    gp = report["positions"][0] | {"origin": str(Origin.GP), "label": "analysis"}
+    outcome = report["gp"] | {"available": True, "is_reference": is_reference}
+    put(f"{BURST}__1", positions=[*report["positions"], gp], best_position=gp, gp=outcome)
+    page = asked(settings)
+    told = "It is never announced, because it uses our method." in render_burst(page, base="")
+    assert told is is_reference
+    assert (page.decision.choices[0].label == "analysis") is not is_reference
 
 
 def test_a_viewer_gets_no_form(settings, put):

@@ -125,6 +125,23 @@ def test_no_page_overflows_and_the_browser_logs_no_error(opened, desk, width):
         assert [one for one in page.complaints if "404" not in one] == [], path
 
 
+@pytest.mark.parametrize("width", [390, 1000, 1280, 1920])
+def test_the_result_and_the_decision_come_first_and_the_context_fills_the_space_below(opened, width):
+    """A tall context stretched the headline's card to three times its content."""
+    page = opened(f"desk/{BURST}", width)
+    headline, context, decision, duty = (
+        page.locator(name).bounding_box() for name in ("#headline", "#context", "#decision", "#duty")
+    )
+    assert headline["y"] + headline["height"] <= context["y"]
+    assert decision["y"] + decision["height"] <= duty["y"]
+    if width > 900:
+        assert context["y"] - headline["y"] - headline["height"] < 20
+        assert decision["y"] == headline["y"]
+        assert headline["x"] + headline["width"] <= decision["x"]
+    else:
+        assert headline["y"] < decision["y"] < context["y"]
+
+
 def test_a_draft_opens_at_the_full_width_and_is_copied_whole(opened):
     """It opened as a box of 350 x 230 pixels that had to be scrolled."""
     page = opened(f"desk/{BURST}")
