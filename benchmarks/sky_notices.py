@@ -4,6 +4,12 @@ Run ``python -m benchmarks.sky_notices [--notices N] [--storm N]`` in the root o
 notices and bursts is written to a temporary folder; its disk is part of the measurement, since every notice
 is durable before it is acknowledged. The storm is stored and read in threads beside the one that files our
 own alerts.
+
+``--airflow`` starts the embedded stack instead and drops alerts into its inbox, one after the other: some
+without a storm, some while notices of other missions arrive there at the rate of ``--storm`` in a minute, in
+turn for ``--rounds``. The event times of all notices lie in the windows of the alerts, so that they are
+compared. The table gives the time from an alert to its reports without and with the storm: medians, and the
+standard deviation of their ratio in 1000 bootstrap samples.
 """
 
 from __future__ import annotations
@@ -16,12 +22,18 @@ import argparse
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
+from benchmarks.alerts import write_alerts
+from benchmarks.latency import PROJECT
+from benchmarks.runs import Runs
+from benchmarks.storm import REPORTS, alerts_ended
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.open_bursts import OpenBursts
@@ -33,6 +45,9 @@ from mxtvhf.notices.voevent import notice_position
 from mxtvhf.notification.ledger import Ledger
 from mxtvhf.notification.model import Occurrence
 from mxtvhf.notification.sky_events import SkyWatch
+from mxtvhf.operation.stack.embedded import embedded_stack
+from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.settings import Settings
 from mxtvhf.simulator.notices import write_notice
 from mxtvhf.simulator.sky_notices import write_gcn_json
 from mxtvhf.sky_notices.coincidence import other_missions
@@ -42,6 +57,11 @@ NOW = datetime(2026, 11, 30, 20, tzinfo=UTC)
 DAYS = 30
 GOAL_MS = 20.0
 ALERTS = 40
+DELAY_GOAL = 1.05
+"""Largest ratio of the times of reports in a storm and without one."""
+ONE_RUN = {"quiet_seconds": 7200, "close_seconds": 14400}
+"""Long pauses, so that each burst gets only one run."""
+WARM_UP = 2
 
 
 def gbm(number: int, moment: datetime, random: np.random.Generator) -> bytes:
@@ -122,12 +142,97 @@ def alert_times(archive: Archive, first: int) -> list[float]:
     return times
 
 
+@contextmanager
+def storm_in_inbox(
+    inbox: Path, rate_hz: float, moment: datetime, random: np.random.Generator
+) -> Iterator[None]:
+    """Drop notices with event times about a moment into an inbox at a rate, until the block ends."""
+    stop = threading.Event()
+
+    def arrive() -> None:
+        began, number = time.monotonic(), 0
+        while not stop.is_set():
+            if number >= rate_hz * (time.monotonic() - began):
+                stop.wait(0.01)
+                continue
+            about = moment + timedelta(seconds=float(random.uniform(-200.0, 200.0)))
+            part, identifier = inbox / ".storm.part", time.time_ns()
+            part.write_bytes(gbm(identifier, about, random))
+            part.rename(inbox / f"{identifier}.json")
+            number += 1
+
+    thread = threading.Thread(target=arrive, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def whole_reports(folder: Path, alerts: int, rounds: int, storm: int, port: int) -> None:
+    """Print the times of reports with and without a storm of notices."""
+    random, settings = np.random.default_rng(1), Settings(state=folder / "var", intake=ONE_RUN)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    names = [f"sb{yesterday:%y%m%d}{number:02d}" for number in range(1, 2 * alerts * rounds + WARM_UP + 1)]
+    bursts = iter(write_alerts(folder / "bursts", names))
+    noon = yesterday.replace(hour=12, minute=0, second=0, microsecond=0)
+    times: dict[bool, dict[str, list[float]]] = {
+        stormy: {name: [] for name in REPORTS} for stormy in (False, True)
+    }
+    with (
+        embedded_stack(settings, project=PROJECT, port=port, gp_port=port + 1) as stack,
+        closing(Runs(stack)) as ran,
+    ):
+        store = SkyStore(settings.archive)
+
+        def measure(number: int, into: dict[str, list[float]]) -> None:
+            for _ in range(number):
+                ended = alerts_ended(ran, settings, [next(bursts)], 0.0)
+                for name in REPORTS:
+                    into[name].extend(ended.took(name))
+
+        measure(WARM_UP, {name: [] for name in REPORTS})
+        for _ in range(rounds):
+            measure(alerts, times[False])
+            with storm_in_inbox(settings.inbox, storm / 60.0, noon, random):
+                measure(alerts, times[True])
+            wait_until(
+                lambda: not any(settings.inbox.glob("*.json")) and not any(store.missing()),
+                what="reading the notices of the storm",
+                timeout=1200.0,
+            )
+        read = store.counts()["read"]
+    print(f"{alerts * rounds} alerts each; {read} notices of other missions at {storm} a minute; seconds:")
+    for name in REPORTS:
+        quiet, busy = times[False][name], times[True][name]
+        drawn = [
+            median(random.choice(busy, len(busy))) / median(random.choice(quiet, len(quiet)))
+            for _ in range(1000)
+        ]
+        ratio = f"{median(busy) / median(quiet):.2f} +- {np.std(drawn):.2f}"
+        print(f"  {name:20s} {median(quiet):6.2f} {median(busy):6.2f}, ratio {ratio} (goal: {DELAY_GOAL})")
+        print(f"  {'':20s} {_list(quiet)} | {_list(busy)}")
+
+
+def _list(values: list[float]) -> str:
+    return " ".join(f"{value:.1f}" for value in values)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--notices", type=int, default=600)
     parser.add_argument("--storm", type=int, default=10_000)
+    parser.add_argument("--airflow", action="store_true", help="time whole reports on an embedded Airflow")
+    parser.add_argument("--alerts", type=int, default=6, help="alerts in each part of a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--port", type=int, default=18080)
     given = parser.parse_args()
+    if given.airflow:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            whole_reports(Path(folder), given.alerts, given.rounds, given.storm, given.port)
+        return
     random = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
         archive, ledger = Archive(Path(folder) / "archive"), Ledger(Path(folder) / "notifications")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,7 +96,7 @@ class Inbox:
 
     def scan(self) -> None:
         """Take in the files that did not change since the previous scan."""
-        found = {path: stamp for path in self._files() if (stamp := _stamp(path)) is not None}
+        found = {path: stamp for path in self._candidates() if (stamp := _stamp(path)) is not None}
         self._left = {path: stamp for path, stamp in self._left.items() if found.get(path) == stamp}
         for path, stamp in self._in_turn(found):
             if path.suffix.lower() not in SUFFIXES:
@@ -104,6 +105,17 @@ class Inbox:
                 self._take(path, stamp)
         self._stamps = found
         self._others &= found.keys()
+
+    def _candidates(self) -> list[Path]:
+        """Return the files to examine: all of ours, and the next notices of other missions by name.
+
+        The others of a storm are not examined: that would take longer than the pause between two scans.
+        """
+        own, others = list[str](), list[str]()
+        for path in self._files():
+            (others if path.lower().endswith(JSON) else own).append(path)
+        waiting = (path for path in others if Path(path) not in self._left) if self._left else others
+        return [*map(Path, own), *map(Path, nsmallest(2 * JSON_A_SCAN, waiting)), *self._left]
 
     def _in_turn(self, found: dict[Path, _Stamp]) -> list[tuple[Path, _Stamp]]:
         """Return the files to look at in a scan: notices of other missions come last, and only some."""
@@ -120,7 +132,7 @@ class Inbox:
             self._others.add(path)
             log.info("inbox: %s ignored: its suffix is not one of %s", escaped(path), " ".join(SUFFIXES))
 
-    def _files(self) -> Iterator[Path]:
+    def _files(self) -> Iterator[str]:
         """Yield the files of the inbox and its subfolders, hidden files and folders excluded."""
         folders = [(self.folder, 0)]
         while folders:
@@ -138,11 +150,10 @@ class Inbox:
                     log_once(f"inbox: {escaped(folder)}: {error.strerror}; not watched")
                 continue
             for entry in shown:
-                path = Path(entry.path)
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append((path, depth + 1))
+                    folders.append((Path(entry.path), depth + 1))
                 else:
-                    yield path
+                    yield entry.path
 
     def _take(self, path: Path, stamp: _Stamp) -> None:
         try:

@@ -38,6 +38,8 @@ class Occurrence(KeptModel):
     """Verdict of the result; empty without a result."""
     seen_by: tuple[str, ...] = ()
     """Instruments of other missions that probably detected the burst, as far as the message names them."""
+    no_longer_seen_by: tuple[str, ...] = ()
+    """Instruments whose detection was withdrawn since an earlier message."""
     position: Position | None = None
     """Best position of the result; None without a result."""
 

@@ -17,7 +17,7 @@ from mxtvhf.notification.burst_events import FRESH, desk_link, subject_name, sub
 from mxtvhf.notification.ledger import Ledger, SubjectRecord
 from mxtvhf.notification.message import plain_body
 from mxtvhf.notification.model import Occurrence
-from mxtvhf.sky_notices.coincidence import SkyCoincidence, is_in_window, other_missions
+from mxtvhf.sky_notices.coincidence import SkyCoincidence, Withdrawal, is_in_window, other_missions
 from mxtvhf.sky_notices.missions import longest_window_s, mission_facts
 from mxtvhf.sky_notices.model import SkyNotice
 from mxtvhf.sky_notices.store import SkyStore
@@ -89,16 +89,16 @@ class SkyWatch:
             return
         position = _position(record, alerts)
         found = other_missions(self._store, burst_id, trigger, position, is_test=notice.is_test)
-        named = {name for one in record.occurrences for name in one.seen_by}
+        named = _named(record)
         for one in found.coincidences:
             if one.association == "probable" and (what := _news(one, named, position)):
                 self._raise(burst_id, subject, notice, f"{one.detector}-{one.event_id}", what, one)
-        for event in found.retracted:
-            if any(one.key == _key(event) for one in record.occurrences) or any(
-                event.startswith(name) for name in named
-            ):
-                what = f"{event} was retracted by its mission; {found.summary}"
-                self._raise(burst_id, subject, notice, f"{event}-retracted", what, None)
+        sent = {one.key for one in record.occurrences}
+        for lost in found.withdrawn:
+            event = f"{lost.detector}-{lost.event_id}"
+            if _key(event) in sent or lost.detector in named - set(found.seen_by):
+                what = f"{lost.words}; {found.summary}"
+                self._raise(burst_id, subject, notice, f"{event}-withdrawn", what, lost)
 
     def _alerts(self, burst_id: str) -> list[Alert]:
         """Return the notices of a burst, which are read again only if new ones arrived."""
@@ -116,8 +116,15 @@ class SkyWatch:
                 log_once(f"{error}; ignored in the comparison with other missions")
 
     def _raise(
-        self, burst_id: str, subject: str, notice: SkyNotice, key: str, what: str, one: SkyCoincidence | None
+        self,
+        burst_id: str,
+        subject: str,
+        notice: SkyNotice,
+        key: str,
+        what: str,
+        one: SkyCoincidence | Withdrawal,
     ) -> None:
+        is_lost = isinstance(one, Withdrawal)
         self._ledger.raise_occurrence(
             Occurrence(
                 key=_key(key),
@@ -130,13 +137,22 @@ class SkyWatch:
                     do="Compare the positions on the page.",
                     link=desk_link(self._desk, burst_id),
                 ),
-                seen_by=(one.detector,) if one else (),
+                seen_by=() if is_lost else (one.detector,),
+                no_longer_seen_by=(one.detector,) if is_lost else (),
             )
         )
 
 
 def _key(text: str) -> str:
     return safe_name(f"other-{text.replace(' ', '-')}")
+
+
+def _named(record: SubjectRecord) -> set[str]:
+    """Return the instruments that the messages about a burst name, without those of withdrawn detections."""
+    named: set[str] = set()
+    for one in record.occurrences:
+        named = (named | set(one.seen_by)) - set(one.no_longer_seen_by)
+    return named
 
 
 def _news(one: SkyCoincidence, named: set[str], position: Position | None) -> str | None:

@@ -91,6 +91,20 @@ class SkyCoincidence(Model):
         return chance_text(self.chance_probability).removeprefix("chance probability ")
 
 
+class Withdrawal(Model):
+    """An event that its mission retracted, or no longer takes for a burst."""
+
+    detector: str
+    """Mission and instrument, as in `SkyCoincidence`."""
+    event_id: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """The event and the reason: ``Fermi GBM 796863442, retracted by its mission``."""
+        return f"{self.detector} {self.event_id}, {self.reason}"
+
+
 class OtherMissions(Model):
     """What other missions reported at the time of a burst."""
 
@@ -106,8 +120,9 @@ class OtherMissions(Model):
     """Number of unreadable notices received around the burst."""
     coincidences: tuple[SkyCoincidence, ...] = ()
     """Most probable first."""
-    retracted: tuple[str, ...] = ()
-    """Events in the window that their missions retracted: ``Fermi GBM 796863442``."""
+    withdrawn: tuple[Withdrawal, ...] = ()
+    """Events in the window that their missions retracted, or first reported as bursts and later classified as
+    something else."""
 
     @property
     def seen_by(self) -> tuple[str, ...]:
@@ -171,13 +186,16 @@ def _checked(
     near = nearest_events(times, trigger_time)
     near.pop(("SVOM", burst_id), None)
     found: list[SkyCoincidence] = []
-    retracted: list[str] = []
+    withdrawn: list[Withdrawal] = []
     for of_event in store.of_events(list(near)[:MOST_EVENTS]):
         for notices in by_instrument(of_event):
-            last = notices[-1]
-            if last.is_retraction:
-                retracted.append(f"{last.detector} {last.event_id}")
-            elif last.is_burst and (one := compare(notices, store, trigger_time, position)):
+            if reason := reason_against(notices):
+                if any(one.is_burst is not False and not one.is_retraction for one in notices):
+                    last = notices[-1]
+                    withdrawn.append(
+                        Withdrawal(detector=notices[0].detector, event_id=last.event_id, reason=reason)
+                    )
+            elif one := compare(notices, store, trigger_time, position):
                 found.append(one)
     order = {"probable": 0, "possible": 1, "chance": 2}
     found.sort(key=lambda one: (order[one.association], one.chance_probability or 1.0, one.event_id))
@@ -187,7 +205,7 @@ def _checked(
         unreadable=store.unread(trigger_time - before, trigger_time + after),
         not_compared=max(0, len(near) - MOST_EVENTS),
         coincidences=tuple(found),
-        retracted=tuple(retracted),
+        withdrawn=tuple(withdrawn),
     )
 
 
@@ -233,7 +251,7 @@ def is_in_window(mission: str, instrument: str, seconds: float) -> bool:
 def by_instrument(notices: Iterable[SkyNotice]) -> list[list[SkyNotice]]:
     """Return the notices of an event by instrument, each in the order of publication.
 
-    Retractions come with the notices that they retract; those that name no instrument retract all of them.
+    A retraction that names no instrument is about each instrument of the event.
 
     Parameters
     ----------
@@ -244,7 +262,27 @@ def by_instrument(notices: Iterable[SkyNotice]) -> list[list[SkyNotice]]:
     for one in notices:
         if one.kind != "other":
             groups.setdefault(one.instrument, []).append(one)
+    if len(groups) > 1 and "" in groups and all(one.is_retraction for one in groups[""]):
+        of_all = groups.pop("")
+        groups = {instrument: [*group, *of_all] for instrument, group in groups.items()}
     return [sorted(group, key=lambda one: one.published or one.received) for group in groups.values()]
+
+
+def reason_against(notices: list[SkyNotice]) -> str:
+    """Return the reason why an event does not count as a burst; empty if it counts.
+
+    Parameters
+    ----------
+    notices
+        Notices of one instrument about the event, in the order of publication. The last one that classifies
+        the event decides.
+    """
+    if notices[-1].is_retraction:
+        return "retracted by its mission"
+    classified = next((one for one in reversed(notices) if one.is_burst is not None), None)
+    if classified is None or classified.is_burst:
+        return ""
+    return f"classified as {classified.classified_as} by its mission"
 
 
 def compare(

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mxtvhf.errors import InvalidInput
-from mxtvhf.models.kept import first_error
 from mxtvhf.models.position import Declination
 from mxtvhf.models.quantities import Finite, Probability
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import shown, utc
-from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.error_box import ellipse_of_box
+from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
 _SCHEMA = re.compile(
@@ -31,9 +31,21 @@ _KINDS: dict[str, Kind] = {"initial": "initial", "retraction": "retraction"}
 LONGEST_MAP = 24 << 20
 """Largest number of characters of a sky map in a notice; larger maps are not read."""
 
+_NEEDED = {
+    "mission", "instrument", "id", "event_name", "alert_datetime", "alert_tense", "alert_type",
+    "trigger_time", "observation_start",
+}  # fmt: skip
+"""Fields that tell which event a notice is about, when it was, and whether it is real."""
+_EXPECTED = {
+    "ra_dec_error": "expected a radius, or both axes of an ellipse and its position angle, degrees",
+    "rectangular_error_corners": "expected right ascension and declination of four corners, degrees",
+}
+
 Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
 Ellipse = tuple[Radius] | tuple[Radius, Radius] | tuple[Radius, Radius, Finite]
+
+Corner = tuple[Degrees, Declination]
 
 
 class _Fields(BaseModel):
@@ -53,6 +65,8 @@ class _Fields(BaseModel):
     ra: Degrees | None = None
     dec: Declination | None = None
     ra_dec_error: Radius | Ellipse | None = None
+    rectangular_error_corners: tuple[Corner, Corner, Corner, Corner] | None = None
+    """Corners of the error box of MAXI, right ascension and declination, degrees."""
     containment_probability: Probability = 0.9
     systematic_included: bool = False
     healpix_url: str | None = None
@@ -88,13 +102,17 @@ def schema_of(content: dict[str, Any]) -> Schema:
         The notice names no schema of GCN, or one of an unknown version.
     """
     text = content.get("$schema")
+    if text is None:
+        raise InvalidInput("$schema is missing; expected the address of a notice schema of GCN")
     match = _SCHEMA.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidInput(f"$schema {shown(str(text))} is not a notice schema of GCN")
     majors = mission_facts().reading.schema_majors
-    if match["major"] is not None and int(match["major"]) not in majors:
-        known = f"{majors[0]} to {majors[-1]}"
-        raise InvalidInput(f"schema version {match['version']} is unknown; expected {known}; upgrade mxtvhf")
+    if match["major"] is not None and (major := int(match["major"])) not in majors:
+        upgrade = "; upgrade mxtvhf" if major > majors[-1] else ""
+        raise InvalidInput(
+            f"schema version {match['version']} is unknown; expected {majors[0]} to {majors[-1]}{upgrade}"
+        )
     return Schema(name=match["name"], version=match["version"])
 
 
@@ -113,7 +131,8 @@ def read_gcn_json(content: dict[str, Any], *, digest: str, received: datetime) -
     Raises
     ------
     InvalidInput
-        The schema is unknown, or a used field violates it.
+        The schema is unknown, or a field that identifies the event violates it. An invalid field of another
+        kind, such as an error radius, is left out with a warning.
     """
     schema = schema_of(content)
     data = content.get("data")
@@ -145,12 +164,8 @@ def _first_seen(data: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
 def _notice(
     content: dict[str, Any], schema: Schema, *, digest: str, received: datetime, number: int
 ) -> SkyNotice:
-    try:
-        fields = _Fields.model_validate(content)
-    except ValidationError as error:
-        raise InvalidInput(
-            f"violates its schema {schema.name}: {one_line(first_error(error), 200)}"
-        ) from None
+    warnings: list[str] = []
+    fields = _fields(content, schema, warnings)
     mission, instrument = mission_facts().names.get(schema.name, ("", ""))
     mission = mission or fields.mission or schema.name.split("/")[0]
     instrument = instrument or fields.instrument
@@ -160,8 +175,8 @@ def _notice(
     names = [*_texts(fields.id), *_texts(fields.event_name)]
     if not names:
         raise InvalidInput("id and event_name are missing; expected an identifier of the event")
-    warnings: list[str] = []
     facts = detector_of(mission, instrument)
+    other = class_of_no_burst(fields.classification)
     return SkyNotice(
         mission=mission,
         instrument=instrument,
@@ -177,12 +192,37 @@ def _notice(
         systematic_included=fields.systematic_included,
         significance=_significance(fields),
         is_test=fields.alert_tense in ("test", "injection"),
+        is_burst=None if not fields.classification else other is None,
+        classified_as=one_line(other or "", 60),
         links=web_links((fields.data_archive_page, fields.healpix_url, fields.url)),
         schema_name=f"{schema.name} {schema.version}",
         digest=digest,
         part=number,
         warnings=tuple(warnings),
     )
+
+
+def _fields(content: dict[str, Any], schema: Schema, warnings: list[str]) -> _Fields:
+    """Return the used fields. Others than `_NEEDED` are left out with a warning if they are invalid.
+
+    Raises
+    ------
+    InvalidInput
+        A needed field violates the schema.
+    """
+    try:
+        return _Fields.model_validate(content)
+    except ValidationError as error:
+        odd = {str(one["loc"][0]): one["msg"] for one in reversed(error.errors())}
+        if not _NEEDED.isdisjoint(odd):
+            needed = next(name for name in odd if name in _NEEDED)
+            raise InvalidInput(
+                f"violates its schema {schema.name}: {needed} {shown(str(content[needed]))}: {odd[needed]}"
+            ) from None
+    for name, reason in odd.items():
+        expected = _EXPECTED.get(name, reason)
+        warnings.append(f"{name} {shown(str(content[name]))} is invalid: {expected}; value ignored")
+    return _Fields.model_validate({key: value for key, value in content.items() if key not in odd})
 
 
 def _texts(value: str | list[str]) -> list[str]:
@@ -197,9 +237,18 @@ def _kind(fields: _Fields) -> Kind:
 
 
 def _area(fields: _Fields, unstated_r90_deg: float, warnings: list[str]) -> ErrorEllipse | None:
-    """Return the error ellipse; an ellipse without an angle becomes the circle around it."""
+    """Return the error ellipse; an ellipse without an angle becomes the circle around it.
+
+    A rectangle becomes the ellipse of its area.
+    """
     if fields.ra is None or fields.dec is None:
         return None
+    if fields.ra_dec_error is None and fields.rectangular_error_corners is not None:
+        try:
+            return ellipse_of_box(fields.rectangular_error_corners, fields.containment_probability)
+        except InvalidInput as error:
+            warnings.append(f"{error}; the position is not compared")
+            return None
     if fields.ra_dec_error is None and unstated_r90_deg:
         return ErrorEllipse(
             ra_deg=fields.ra % 360.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,11 @@ class ReadingFacts(SourcedConstants):
     latest_after_now_s: NonNegative
     not_detections: tuple[Text, ...]
     """Parts of the names of notices that report no detection, in lower case."""
+
+    not_burst_classes: tuple[Text, ...]
+    """Parts of the names of classes that are not bursts, in lower case."""
+    not_burst_from: Probability
+    """Smallest probability of such a class for an event that is not a burst."""
 
 
 class SearchLimits(SourcedConstants):
@@ -81,6 +87,22 @@ def detector_of(mission: str, instrument: str) -> Detector | None:
         (one for one in mission_facts().detector if (one.mission, one.instrument) == (mission, instrument)),
         None,
     )
+
+
+def class_of_no_burst(classification: Mapping[str, float]) -> str | None:
+    """Return the class of an event that is almost certainly not a burst; None for other events.
+
+    Parameters
+    ----------
+    classification
+        Probability of each class, as in GCN's notices.
+    """
+    facts = mission_facts().reading
+    for name, probability in classification.items():
+        is_other = any(part in name.lower() for part in facts.not_burst_classes)
+        if is_other and probability >= facts.not_burst_from:
+            return name
+    return None
 
 
 def longest_window_s() -> tuple[float, float]:

@@ -88,8 +88,10 @@ class SkyNotice(Model):
     """False if the published error excludes the systematic error."""
     significance: Significance | None = None
     is_test: bool = False
-    is_burst: bool = True
-    """False if the mission classified the event as something else, such as a known source."""
+    is_burst: bool | None = None
+    """False if the mission classified the event as something else; None without a classification."""
+    classified_as: str = ""
+    """Class of an event that is not a burst, such as ``SOLAR_FLARE``; empty for others."""
     cites: tuple[str, ...] = ()
     """Identifiers of the notices that a retraction retracts."""
     links: tuple[str, ...] = ()

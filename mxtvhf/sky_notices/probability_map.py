@@ -142,6 +142,8 @@ def read_map(raw: bytes) -> ProbabilityMap:
     from astropy.io import fits  # only a notice with a map needs it
 
     raw = _unpacked(raw)
+    if not raw.startswith(b"SIMPLE"):
+        raise InvalidInput("the sky map is not a FITS file; expected a HEALPix map")
     try:
         with (
             warnings.catch_warnings(action="ignore"),

@@ -4,11 +4,11 @@
 
     archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
     archive/sky/<date>/received.jsonl         time and source of the first reception of each
-    archive/sky/.index-1.sqlite               the notices as read, by event time
+    archive/sky/.index-2.sqlite               the notices as read, by event time
 
-The index is not a record: `SkyStore.complete` adds the notices that it lacks, and builds it again if it is
-missing or damaged. Another format of the index has another number in its name, so that each version of this
-software finds its own.
+The index is not a record: `SkyStore.missing` finds the notices that it lacks, all of them if it is missing or
+was damaged. Another format of the index has another number in its name, so that each version of this software
+finds its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mxtvhf.sky_notices.reading import json_object, read_sky_notices
 
 log = logging.getLogger(__name__)
 
-INDEX = ".index-1.sqlite"
+INDEX = ".index-2.sqlite"
 """Hidden, so that a backup leaves it out."""
 BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
@@ -107,7 +107,7 @@ class SkyStore:
             append_line(folder / "received.jsonl", receipt.model_dump_json().encode(), durable=False)
         return path
 
-    def read(self, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+    def read(self, path: Path, received: datetime, source: str = "") -> tuple[SkyNotice, ...]:
         """Add a stored notice to the index. A repeated call has no effect.
 
         Parameters
@@ -116,6 +116,8 @@ class SkyStore:
             Path returned by `keep`.
         received
             Time of reception, UTC.
+        source
+            As for `keep`, for the log.
 
         Returns
         -------
@@ -129,30 +131,29 @@ class SkyStore:
             The index cannot be written.
         """
         with self._open() as index:
-            return () if path.stem in _digests(index, path.stem) else _add(index, path, received)
+            return () if path.stem in _digests(index, path.stem) else _add(index, path, received, source)
 
-    def complete(self) -> int:
-        """Add the stored notices that the index lacks and return their number.
+    def missing(self) -> Iterator[tuple[Path, datetime, str]]:
+        """Yield the stored notices that the index lacks, for `read`; those of the last day come first.
 
         Raises
         ------
         OSError
-            The index cannot be written.
+            The index cannot be read.
         """
         if not self.folder.is_dir():
-            return 0
+            return
         with self._open() as index:
-            known, added = _digests(index), 0
-            for folder in sorted(self.folder.glob("????-??-??")):
-                missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
-                if missing:
-                    times = {
-                        one.file: one.received for one in read_records(folder / "received.jsonl", Receipt)
-                    }
-                    for path in missing:
-                        _add(index, path, times.get(path.name) or _changed(path))
-                    added += len(missing)
-        return added
+            known = _digests(index)
+        for folder in sorted(self.folder.glob("????-??-??"), reverse=True):
+            missing = [path for path in sorted(folder.glob("*.*")) if _is_missing(path, known)]
+            if missing:
+                receipts = {one.file: one for one in read_records(folder / "received.jsonl", Receipt)}
+                for path in missing:
+                    if receipt := receipts.get(path.name):
+                        yield path, receipt.received, receipt.source or ""
+                    else:
+                        yield path, _changed(path), ""
 
     def times_between(self, start: datetime, end: datetime, *, is_test: bool) -> list[EventTime]:
         """Return the event times in an interval.
@@ -273,7 +274,7 @@ class SkyStore:
             if not self.is_in_use:
                 self._make()
             with closing(sqlite3.connect(self._index, timeout=BUSY_S)) as index:
-                index.execute("pragma synchronous = off")  # the files are durable, see `complete`
+                index.execute("pragma synchronous = off")  # the files are durable, see `missing`
                 yield index
         except sqlite3.OperationalError as error:
             raise OSError(f"{self._index}: {error}") from error
@@ -302,12 +303,13 @@ def _digests(index: sqlite3.Connection, only: str | None = None) -> set[str]:
     return {row[0] for row in index.execute(query, values)}
 
 
-def _add(index: sqlite3.Connection, path: Path, received: datetime) -> tuple[SkyNotice, ...]:
+def _add(index: sqlite3.Connection, path: Path, received: datetime, source: str) -> tuple[SkyNotice, ...]:
     try:
         notices = read_sky_notices(path.read_bytes(), received=received)
     except InvalidInput as error:
         reason = escaped(error, 500)
-        log.warning("%s: notice of another mission not read: %s", path, reason)
+        name = escaped(source or path.name)
+        log.warning("%s: %s; the notice is kept as %s and counted as unreadable", name, reason, path)
         with index:
             row = path.stem, received.timestamp(), reason
             index.execute("insert or ignore into unread values (?, ?, ?)", row)

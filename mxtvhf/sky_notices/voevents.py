@@ -18,6 +18,8 @@ from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice
 _IDENTIFIERS = ("TrigID", "GraceID", "EVENT_ID_NUM", "AMON_ID", "event_id", "Trigger_ID")
 _SIGNIFICANCES = ("Image_Signif", "Burst_Signif", "Rate_Signif", "Det_Signif", "SNR", "Signif")
 _LINKS = ("EventPage", "skymap_fits", "LightCurve_URL", "LocationMap_URL")
+_NOT_BURST = {"Def_NOT_a_GRB": "not a GRB", "Target_in_Blk_Catalog": "a known source"}
+"""Flags of a notice about an event that is not a burst -> class."""
 _TEST_IDENTIFIER = "99999"
 """TrigID of the regular test notices of Swift."""
 
@@ -68,7 +70,8 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
         for one in root.iterfind("Citations/EventIVORN")
         if one.get("cite") == "retraction"
     ]
-    flags = {name: odd.left_out(what.flag, name) for name in ("Def_NOT_a_GRB", "Target_in_Blk_Catalog")}
+    flags = {name: odd.left_out(what.flag, name) for name in _NOT_BURST if what.has(name)}
+    others = [_NOT_BURST[name] for name, value in flags.items() if value]
     map_link = odd.left_out(what.link, "skymap_fits")
     links = web_links(odd.left_out(what.link, name) for name in _LINKS)
     return SkyNotice(
@@ -85,7 +88,8 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
         significance=_significance(what, odd),
         is_test=role == "test" or event_id == _TEST_IDENTIFIER or event_id.startswith(("MS", "TS", "MTS"))
         or bool(odd.left_out(what.flag, "Test_Submission")),
-        is_burst=not any(flags.values()),
+        is_burst=not others if flags else None,
+        classified_as=", ".join(others),
         cites=tuple(cites),
         links=links,
         schema_name=one_line(ivorn, 200),

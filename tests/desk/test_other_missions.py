@@ -52,7 +52,7 @@ def test_a_retracted_event_and_a_missing_position_are_named(settings, put, recei
     receive(report, ra=None, dec=None, healpix_url="https://x/map.fit")
     assert "not checked" in section(settings)
     receive(report, alert_type="retraction")
-    assert "Retracted by its mission: Fermi GBM 7" in section(settings)
+    assert "No longer counted: Fermi GBM 7, retracted by its mission." in section(settings)
 
 
 def test_names_and_links_of_a_notice_are_escaped(settings, put, receive):

@@ -77,7 +77,32 @@ def test_a_retraction_takes_it_back(duty):
     duty.events()
     duty.receive(alert_type="retraction", at=after(30))
     assert duty.events(after(30)) == ["first_notice", "other_mission", "other_mission"]
-    assert "was retracted by its mission" in duty.ledger.record(BURST).occurrences[-1].title
+    last = duty.ledger.record(BURST).occurrences[-1]
+    assert last.title == f"{BURST}: Fermi GBM 1, retracted by its mission"
+
+
+def test_a_new_classification_as_no_burst_is_an_event_once_with_the_reason(duty):
+    duty.installation.first_notice()
+    duty.receive()
+    duty.events()
+    duty.receive(classification={"SOLAR_FLARE": 0.98}, at=after(30))
+    assert duty.events(after(30)) == ["first_notice", "other_mission", "other_mission"]
+    last = duty.ledger.record(BURST).occurrences[-1]
+    assert last.title == f"{BURST}: Fermi GBM 1, classified as SOLAR_FLARE by its mission"
+    assert (last.seen_by, last.no_longer_seen_by) == ((), ("Fermi GBM",))
+    assert "no probable detection by another mission" in last.body
+    duty.receive(alert_type="retraction", at=after(60))
+    assert len(duty.events(after(60))) == 3, "the same event is withdrawn only once"
+    duty.receive(event_id="2", at=after(90))
+    assert duty.events(after(90))[-1] == "other_mission"
+    assert duty.ledger.record(BURST).occurrences[-1].seen_by == ("Fermi GBM",), "another event counts again"
+
+
+def test_nobody_is_notified_of_a_withdrawal_that_no_message_named(duty):
+    duty.installation.first_notice()
+    duty.receive()
+    duty.receive(classification={"SOLAR_FLARE": 0.98}, at=after(1))
+    assert duty.events(after(1)) == ["first_notice"]
 
 
 @pytest.mark.parametrize(

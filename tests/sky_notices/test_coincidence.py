@@ -107,7 +107,7 @@ def test_a_retraction_takes_the_event_back(store):
     file(store, gbm(alert_type="retraction", minutes=30.0), minutes=31.0)
     result = found(store)
     assert result.coincidences == ()
-    assert result.retracted == ("Fermi GBM 796863442",)
+    assert [one.words for one in result.withdrawn] == ["Fermi GBM 796863442, retracted by its mission"]
     assert "no probable detection" in result.summary
 
 
@@ -121,7 +121,42 @@ def test_the_newest_position_of_an_event_counts(store):
 def test_an_event_that_its_mission_calls_no_burst_is_left_out(store):
     ivorn = "ivo://nasa.gsfc.gcn/Fermi#GBM_Flt_Pos_1"
     file(store, write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"}))
-    assert found(store).coincidences == ()
+    assert (found(store).coincidences, found(store).withdrawn) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("classes", "reason"),
+    [
+        ([{"GRB": 0.6}, {"SOLAR_FLARE": 0.95}], "classified as SOLAR_FLARE by its mission"),
+        ([{"GRB": 0.6}, {"SOLAR_FLARE": 0.95}, {}], "classified as SOLAR_FLARE by its mission"),
+        ([{}, {"DISTANT_PARTICLES": 0.95}, {"GRB": 0.9}], None),
+        ([{"UNRELIABLE_LOCATION": 1.0}], None),
+        ([{}, {"DISTANT_PARTICLES": 0.6, "GRB": 0.4}], None),
+    ],
+)
+def test_the_last_classification_of_an_event_counts(store, classes, reason):
+    for minutes, classification in enumerate(classes, start=1):
+        file(store, gbm(minutes=float(minutes), classification=classification), minutes=minutes + 1.0)
+    result = found(store)
+    assert [one.reason for one in result.withdrawn] == ([reason] if reason else [])
+    assert bool(result.coincidences) == (reason is None)
+
+
+def test_a_retraction_without_an_instrument_is_about_each_instrument_of_the_event(store):
+    own = {"ra": OURS.ra_deg, "dec": OURS.dec_deg, "ra_dec_error": 0.1, "event_name": "x"}
+    for minutes, fields in ((1, {"instrument": "GRM"} | own), (2, {"instrument": "ECLAIRs"} | own), (3, {})):
+        fields |= {} if own.items() <= fields.items() else {"alert_type": "retraction"}
+        file(store, write_gcn_json("svom/trigger", "1", T0, mission="SVOM", **fields), minutes=minutes)
+    result = found(store, burst_id="sb26040299")
+    assert result.coincidences == ()
+    assert {one.detector for one in result.withdrawn} == {"SVOM GRM", "SVOM ECLAIRs"}
+
+
+@pytest.mark.parametrize(("after_s", "named"), [(-300.0, True), (30.0, True), (300.0, False)])
+def test_a_gravitational_wave_comes_before_the_burst(store, after_s, named):
+    moment = T0 + timedelta(seconds=after_s)
+    file(store, write_lvk_alert("S260402ab", moment, created=moment))
+    assert bool(found(store, position=None).coincidences) == named
 
 
 def test_an_event_of_an_unknown_mission_has_no_probability(store):

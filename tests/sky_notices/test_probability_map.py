@@ -52,7 +52,7 @@ def edited(ordering="NESTED", **cards):
         (edited("NUNIQ", ORDERING="RING", NSIDE=8), "column UNIQ but ORDERING"),
         (write_sky_map(10.0, 10.0, 9.0, order=3, total=0.5), "not normalised: its total probability is 0.5"),
         (write_sky_map(10.0, 10.0, 9.0, order=3, total=-1.0), "negative"),
-        (b"no FITS file", "not a FITS table"),
+        (b"no FITS file", "not a FITS file; expected"),
         (b"\x1f\x8bno gzip", "not valid gzip"),
         (edited()[:4000], "FITS table"),
         (fits_without_table(), "not a FITS table"),

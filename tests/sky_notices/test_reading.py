@@ -138,7 +138,7 @@ def test_retractions_tests_and_pointings_are_recognised():
     assert read(write_sky_voevent("ivo://nasa.gsfc.gcn/SWIFT#Point_Dir_1", T0, event_id="1")).kind == "other"
     assert read(gbm(alert_tense="planned")).kind == "other"
     flagged = write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"})
-    assert not read(flagged).is_burst
+    assert (read(flagged).is_burst, read(flagged).classified_as) == (False, "not a GRB")
 
 
 def test_our_own_notices_and_packets_are_none():
@@ -155,8 +155,15 @@ def test_our_own_notices_and_packets_are_none():
             "v8.0.0",
         ),
         (changed(gbm(), **{"$schema": "https://example.org/x.json"}), "not a notice schema"),
-        (gbm(ra=400.0, dec=0.0), "violates its schema"),
-        (gbm(alert_type="later"), "violates its schema"),
+        (
+            changed(gbm(), **{"$schema": "https://gcn.nasa.gov/schema/v1.0.0/gcn/notices/a.schema.json"}),
+            "to 7$",
+        ),
+        (b'{"a": 1}', r"\$schema is missing; expected"),
+        (
+            gbm(alert_type="later"),
+            r"violates its schema fermi/gbm/trigger: alert_type 'later': Input should be",
+        ),
         (b'{"a": ', "not JSON"),
         (b'{"alert_type": "INITIAL", "superevent_id": "S260402ab"}', "invalid LVK alert"),
         (write_gcn_json("fermi/gbm/trigger", "1", NOW + timedelta(days=1)), "after the reception"),
@@ -166,6 +173,33 @@ def test_our_own_notices_and_packets_are_none():
 def test_a_wrong_notice_names_its_fault(raw, reason):
     with pytest.raises(InvalidInput, match=reason):
         read_sky_notices(raw, received=NOW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "warning"),
+    [
+        (
+            PLACE | {"ra_dec_error": [3.0, 1.0, 20.0, 4.0]},
+            "ra_dec_error '[3.0, 1.0, 20.0, 4.0]' is invalid: expect",
+        ),
+        (PLACE | {"ra_dec_error": -1.0}, "ra_dec_error '-1.0' is invalid: expected a radius"),
+        (
+            PLACE | {"ra_dec_error": []},
+            "expected a radius, or both axes of an ellipse and its position angle",
+        ),
+        ({"ra": 400.0, "dec": 0.0, "ra_dec_error": 1.0}, "ra '400.0' is invalid: Input should be less than"),
+        (
+            PLACE | {"rectangular_error_corners": [[1.0, 2.0]]},
+            "expected right ascension and declination of four",
+        ),
+        ({"classification": {"GRB": "high"}}, "classification \"{'GRB': 'high'}\" is invalid"),
+    ],
+)
+def test_an_odd_value_is_left_out_with_a_warning_and_the_event_stays(fields, warning):
+    notice = read(gbm(**fields))
+    assert warning in notice.warnings[0]
+    assert notice.warnings[0].endswith("; value ignored")
+    assert (notice.event_id, notice.time, notice.area) == ("796863442", T0, None)
 
 
 def test_an_oversized_notice_is_not_read():
@@ -180,3 +214,19 @@ def test_a_linked_or_oversized_map_is_not_checked():
     large = read(gbm(healpix_file="A" * (LONGEST_MAP + 4)))
     assert not large.has_map
     assert "at most" in large.map_problem
+
+
+def test_an_error_box_of_maxi_is_compared_as_the_ellipse_of_its_area():
+    corners = [[345.72, 19.547], [345.464, 19.29], [347.309, 17.634], [347.566, 17.889]]
+    fields = {"mission": "MAXI", "instrument": "GSC", "ra": 346.56, "dec": 18.61}
+
+    def box(corners):
+        more = fields | {"rectangular_error_corners": corners}
+        return read(write_gcn_json("maxi/gsc.unknown", "1", T0, **more))
+
+    notice = box(corners)
+    assert notice.area.semi_major_deg == pytest.approx(1.36, abs=0.02)
+    assert notice.warnings == ()
+    flat = box(corners[:1] * 4)
+    assert flat.area is None
+    assert "expected a rectangle; the position is not compared" in flat.warnings[0]

@@ -21,10 +21,8 @@ def written(notice):
     if "ivorn" in notice:
         where = tuple(position) if position else None
         return write_sky_voevent(notice["ivorn"], notice["time"], event_id=notice["event"], position=where)
-    ra, dec, radius = position
-    return write_gcn_json(
-        notice["schema"], notice["event"], notice["time"], ra=ra, dec=dec, ra_dec_error=radius
-    )
+    where = dict(zip(("ra", "dec", "ra_dec_error"), position or (), strict=False))
+    return write_gcn_json(notice["schema"], notice["event"], notice["time"], **where)
 
 
 @pytest.fixture(scope="module")

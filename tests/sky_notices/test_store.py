@@ -25,6 +25,11 @@ def store(tmp_path):
     return SkyStore(tmp_path)
 
 
+def complete(store):
+    for stored in store.missing():
+        store.read(*stored)
+
+
 def file(store, raw, received=T0 + timedelta(minutes=5)):
     return store.read(store.keep(raw, received=received, source="test"), received)
 
@@ -49,6 +54,14 @@ def test_the_same_notice_twice_is_one(store):
     assert store.counts() == {"read": 1, "unreadable": 0}
 
 
+def test_the_log_names_the_source_of_an_unreadable_notice(store, caplog):
+    path = store.keep(b'{"a": ', received=T0, source="inbox a\n.json")
+    (stored,) = store.missing()
+    store.read(*stored)
+    assert "inbox a\\n.json: not JSON: " in caplog.text
+    assert f"; the notice is kept as {path} and counted as unreadable" in caplog.text
+
+
 def test_unreadable_notices_are_kept_and_counted(store):
     new = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v9.0.0/gcn/notices/a.schema.json"}
     for raw in (b'{"a": ', json.dumps(new).encode(), gbm("2", 86_400.0)):
@@ -60,8 +73,10 @@ def test_unreadable_notices_are_kept_and_counted(store):
 
 def test_notices_stored_by_a_killed_listener_are_read_at_the_next_start(store):
     store.keep(gbm("1"), received=T0 + timedelta(minutes=1), source="test")
-    assert store.complete() == 1
-    assert store.complete() == 0
+    store.keep(gbm("2"), received=T0 + DAY, source="test")
+    assert [received for _, received, _ in store.missing()] == [T0 + DAY, T0 + timedelta(minutes=1)]
+    complete(store)
+    assert list(store.missing()) == []
     assert store.of_event("Fermi", "1")[0].received == T0 + timedelta(minutes=1)
 
 
@@ -73,9 +88,9 @@ def test_a_lost_or_damaged_index_is_built_again(store, damage):
     file(store, b'{"a": ')
     damage(store.folder / INDEX)
     try:
-        store.complete()
+        complete(store)
     except OSError:
-        store.complete()
+        complete(store)
     assert store.counts() == {"read": 1, "unreadable": 1}
 
 

@@ -1,4 +1,4 @@
-"""The finding chart: error circles and catalogue sources on a grid of right ascension and declination."""
+"""The finding chart: error circles, credible regions and catalogue sources on a grid of the sky."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mxtvhf.catalogues.model import CatalogueAnswer
+from mxtvhf.localisation.model import CredibleRegion
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.models.position import Position, superseded
 from mxtvhf.reporting.report.plots import GRID, INK, SOFT, Plot
-from mxtvhf.reporting.report.sky_plot import LINES, WIDEST_SKY_ARCMIN
+from mxtvhf.reporting.report.sky_plot import LINES, SHADE, WIDEST_SKY_ARCMIN, regions_text
 
 SIDE_INCH, BELOW_INCH, ROW_INCH, DPI = 7.0, 0.75, 0.19, 110
 SMALLEST_HALF_ARCMIN = 2.0
@@ -18,9 +19,13 @@ MOST_NAMES = 12
 
 
 def finding_chart(
-    burst_id: str, best: Position, positions: Sequence[Position], catalogues: Sequence[CatalogueAnswer] = ()
+    burst_id: str,
+    best: Position,
+    positions: Sequence[Position],
+    catalogues: Sequence[CatalogueAnswer] = (),
+    regions: Sequence[CredibleRegion] = (),
 ) -> Plot:
-    """Draw the 90 % error circles of all positions and the catalogue sources around the best position.
+    """Draw all positions, the regions of our posterior and the catalogue sources around the best position.
 
     Parameters
     ----------
@@ -32,6 +37,8 @@ def finding_chart(
         All positions; one whose circle extends more than 90 arcmin from the centre is only listed.
     catalogues
         Results of the catalogue searches.
+    regions
+        Credible regions of our posterior, the largest one last, which are outlined.
     """
     from astropy.visualization.wcsaxes import SphericalCircle
     from astropy.wcs import WCS
@@ -42,7 +49,7 @@ def finding_chart(
     wcs = WCS(naxis=2)
     wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [best.ra_deg, best.dec_deg]
     wcs.wcs.crpix, wcs.wcs.cdelt, wcs.wcs.radesys = [1.0, 1.0], [-1.0 / 60.0, 1.0 / 60.0], "ICRS"
-    below = BELOW_INCH + ROW_INCH * (len(positions) + 1)
+    below = BELOW_INCH + ROW_INCH * (len(positions) + bool(regions) + 1)
     height = 0.88 * SIDE_INCH + below
     figure = Figure(figsize=(SIDE_INCH, height), dpi=DPI)
     axes: Any = figure.add_axes((0.14, below / height, 0.82, 0.82 * SIDE_INCH / height), projection=wcs)
@@ -53,6 +60,9 @@ def finding_chart(
         axis.set_axislabel(name)
         axis.set_ticklabel(exclude_overlapping=True)
     icrs: dict[str, Any] = {"transform": axes.get_transform("icrs")}
+    for outline in (outline for region in regions for outline in region.outlines):
+        closed = [*outline, outline[0]]
+        axes.plot(*zip(*closed, strict=True), color=SHADE, linewidth=1.0, zorder=1.5, **icrs)
     old = superseded(positions)
     for one in shown:
         style = _style(one, is_old=one.label in old)
@@ -77,8 +87,9 @@ def finding_chart(
     axes.set_title(
         f"{burst_id}   North up, East left   {angle_text(120.0 * half)} wide", fontsize=10, color=INK
     )
-    rows = [*(_entry(one, one in shown) for one in positions), _sources_entry(len(near))]
-    colours = [*(LINES[one.origin][0] for one in positions), SOFT]
+    outlined = [f"{regions_text(regions)}, outlined"] if regions else []
+    rows = [*(_entry(one, one in shown) for one in positions), *outlined, _sources_entry(len(near))]
+    colours = [*(LINES[one.origin][0] for one in positions), *([SHADE] if outlined else []), SOFT]
     for number, (colour, text) in enumerate(zip(colours, rows, strict=True)):
         row = (below - BELOW_INCH - ROW_INCH * (number + 0.5)) / height
         figure.text(0.14, row, text, fontsize=9, color=colour, va="center", parse_math=False)

@@ -31,7 +31,8 @@ def _finding_chart(asked: _Asked) -> bytes:
     from mxtvhf.reporting.report.finding_chart import finding_chart
 
     report = asked.report
-    return finding_chart(report.burst_id, asked.best, report.positions, report.catalogues).png
+    regions = report.localisation.regions if report.localisation else ()
+    return finding_chart(report.burst_id, asked.best, report.positions, report.catalogues, regions).png
 
 
 def _targets(asked: _Asked) -> bytes:

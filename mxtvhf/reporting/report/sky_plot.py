@@ -87,7 +87,7 @@ def sky_plot(
     _sky_legend(figure, positions, styles, regions, beside)
     circles = "; ".join(_entry(position, position in shown) for position in positions)
     if regions:
-        circles += f". Shaded: {_regions_text(regions)}"
+        circles += f". Shaded: {regions_text(regions)}"
     if beside:
         circles += f". {_sources_text(beside)}"
     return Plot(
@@ -196,7 +196,7 @@ def _sky_legend(
         shade: dict[str, Any] = {"facecolor": SHADE, "edgecolor": "none", "transform": inches}
         figure.add_artist(Rectangle((LEFT_INCH + 0.06, 0.08), 0.2, 0.1, alpha=0.36, **shade))
         figure.add_artist(Rectangle((LEFT_INCH + 0.26, 0.08), 0.2, 0.1, alpha=0.2, **shade))
-        figure.text(LEFT_INCH + 0.55, 0.13, _regions_text(regions), **place)
+        figure.text(LEFT_INCH + 0.55, 0.13, regions_text(regions), **place)
     below = int(bool(regions))
     if sources:
         y = 0.13 + ROW_INCH * below
@@ -218,7 +218,8 @@ def _entry(position: Position, shown: bool) -> str:
     return f"{position.name}, {size}{'' if shown else ', too large for this view'}"
 
 
-def _regions_text(regions: Sequence[CredibleRegion]) -> str:
+def regions_text(regions: Sequence[CredibleRegion]) -> str:
+    """Return the fractions and the largest area of credible regions, the largest one last, for a legend."""
     parts = " and ".join(f"{100.0 * region.part:g} %" for region in regions)
     return f"MXT (VHF photons) {parts} region, {regions[-1].area_arcmin2:.3g} arcmin\N{SUPERSCRIPT TWO}"
 
