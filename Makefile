@@ -31,6 +31,7 @@ cluster: install  ## run an installation with Celery workers on this machine unt
 
 check:  ## lint and quick unit tests with coverage, in minutes, without root or system packages
 	@tools/install.sh check
+	@tools/test-sbom.sh
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 --dist loadfile \
 	    --cov --cov-report=
@@ -52,6 +53,7 @@ test:  ## install test packages and run all tests; AIRFLOW=3.3.1 runs the Airflo
 	@tools/install.sh tests
 	@tools/test-schemas.sh
 	@tools/test-oidc.sh
+	@tools/test-sbom.sh
 	@tools/run-tests.sh
 endif
 
@@ -74,7 +76,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 bench:  ## run the benchmarks and print their tables (ALERTS= of the alert storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
-	for table in decoding eventfile projection localisation spectrum followup sky_notices scale latency; do \
+	for table in decoding eventfile projection localisation spectrum followup sky_notices scale start latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 
@@ -94,12 +96,13 @@ audit:  ## list known vulnerabilities of the pinned packages (needs the network)
 
 sbom:  ## write the software bill of materials (CycloneDX) to var/sbom.json
 	@tools/install.sh tests
+	@tools/test-sbom.sh
 	@mkdir -p var
-	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+	@$(VENV)/sbom/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
 	    --output-reproducible --output-file var/sbom.json
 
 pins: install  ## compile the requirements.in files into one requirements.txt for all supported Pythons
-	for file in requirements tests/requirements-check tests/requirements; do \
+	for file in requirements tests/requirements-check tests/requirements tests/requirements-sbom; do \
 	    $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --find-links $(VENV)/wheels \
 	        --custom-compile-command "make pins; the reasons stand in $$file.in" \
 	        --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt; done

@@ -1,19 +1,20 @@
 """The Airflow plugin of MXT-VHF: web pages, links to them, the listener and the task priority."""
 
+from functools import cached_property
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 from mxtvhf_airflow import listener
 from mxtvhf_airflow.addresses import PREFIX
 from mxtvhf_airflow.links import ComparisonLink, DecisionLink, DeskLink, PreliminaryReportLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
-from mxtvhf_airflow.web.app import create_app
 
 
 class MxtVhfPlugin(AirflowPlugin):
     """Registration of the pages below ``/mxtvhf``, the links to them, and the listener that reports steps."""
 
     name = "mxtvhf"
-    fastapi_apps = [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "MXT desk",  # short, because Airflow's menu is narrow
@@ -59,3 +60,10 @@ class MxtVhfPlugin(AirflowPlugin):
     ]
     listeners = [listener]  # noqa: RUF012
     priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """Return the pages. Only the API server asks for them; the other processes do not load them."""
+        from mxtvhf_airflow.web.app import create_app
+
+        return [{"app": create_app(), "url_prefix": PREFIX, "name": "MXT-VHF reports"}]

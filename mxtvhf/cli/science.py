@@ -276,7 +276,8 @@ def crosscheck(
     for pair in result.pairs:
         print(f"{pair.verdict.value:13} {pair.first} - {pair.second}: {pair.explanation}")
     for judged in found.onboard if found else ():
-        print(f"{judged.verdict.value:13} {judged.explanation}")
+        word = f"of {judged.other_source}" if judged.other_source else judged.verdict.value
+        print(f"{word:13} {judged.explanation}")
     for claim in result.claims:
         print(f"{claim.word:13} {claim.ivorn}: {claim.explanation}")
     for match in result.associations:

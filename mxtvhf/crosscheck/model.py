@@ -33,6 +33,8 @@ class PhotonEvidence(Model):
     """True if the photons support the position, False if they contradict it, None if undecided."""
     p_value: float | None = Field(default=None, ge=0.0, le=1.0)
     """Probability of a likelihood ratio at least this large if the position is right."""
+    other_source: str | None = None
+    """Name of the source to which the position belongs, if that is not the burst."""
 
 
 class MeasuredFlux(Model):

@@ -112,6 +112,8 @@ def _without_independence(
     """
     if evidence is not None and evidence.supported is not None:
         verdict = Verdict.CONSISTENT if evidence.supported else Verdict.INCONSISTENT
+        if evidence.other_source is not None:
+            return verdict, None, f"{evidence.label} is a position of another source, {evidence.other_source}"
         word = "support" if evidence.supported else "contradict"
         chance = "" if evidence.p_value is None else f" ({p_text(evidence.p_value)})"
         return verdict, evidence.p_value, f"the photons {word} {evidence.label}{chance}"

@@ -10,7 +10,7 @@ Coordinates are continuous 0-based detector pixels, x along columns and y along 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -160,7 +160,7 @@ class CoreShape:
     @property
     def parameters(self) -> Floats:
         """All parameters in the order above, shape (5,)."""
-        return np.array(astuple(self))
+        return np.array([self.roll, self.stretch, self.elongation, self.skew_x, self.skew_y])
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class LobsterEyePsf:
     core_fwhm_sigma
         Relative standard error of G; 0 if it is known exactly.
     shape
-        Known deviations from this form; only ``density`` applies them.
+        Known deviations from this form; only ``density_with_slopes`` applies them.
     shape_errors
         Standard errors of these deviations; 0 if they are known exactly. That of ``stretch`` is
         ``core_fwhm_sigma``; those of the skews apply to a core that is skewed.
@@ -246,7 +246,7 @@ class LobsterEyePsf:
             calibration.skew_probability,
         )
 
-    @property
+    @cached_property
     def shape_sigma(self) -> Floats:
         """Standard errors of the shape parameters, in their order; 0 if known exactly."""
         return replace(self.shape_errors, stretch=self.core_fwhm_sigma).parameters
@@ -312,27 +312,61 @@ class LobsterEyePsf:
         value = 1.0 / (1.0 + (2.0 * u / self.core_fwhm_pixel) ** 2) + self._arm * (1.0 - (u / half) ** 2)
         return np.where(np.abs(u) < half, value, 0.0) / self._norm
 
-    def density(self, dx: npt.ArrayLike, dy: npt.ArrayLike, shape: CoreShape) -> Floats:
-        """Return P per pixel at offsets from the source, for a given deviation of the shape.
+    def density_with_slopes(
+        self, dx: npt.ArrayLike, dy: npt.ArrayLike, shape: CoreShape
+    ) -> tuple[Floats, Floats]:
+        """Return P per pixel at offsets from the source, and the derivatives of ln P.
 
         Parameters
         ----------
         dx, dy
             Column and row offsets from the source, pixels; their shapes must broadcast.
         shape
-            The deviations; of these, only the rotation affects the arms.
+            Deviations of the shape; of these, only the rotation affects the arms.
+
+        Returns
+        -------
+        density, slopes
+            P, and the derivatives of ln P by the source position x and y and by the parameters of the shape,
+            along a new first axis of length 7; they are 0 where P is 0.
         """
         dx, dy = np.asarray(dx, dtype=np.float64), np.asarray(dy, dtype=np.float64)
         cos, sin = np.cos(shape.roll), np.sin(shape.roll)
-        first = self._profile(cos * dx + sin * dy, shape.stretch + shape.elongation, shape.skew_x)
-        return first * self._profile(cos * dy - sin * dx, shape.stretch - shape.elongation, shape.skew_y)
+        u, v = cos * dx + sin * dy, cos * dy - sin * dx
+        first, by_u, by_width, by_skew = self._profile(u, shape.stretch + shape.elongation, shape.skew_x)
+        second, by_v, by_height, by_skew_y = self._profile(v, shape.stretch - shape.elongation, shape.skew_y)
+        slopes = [
+            sin * by_v - cos * by_u,
+            -sin * by_u - cos * by_v,
+            v * by_u - u * by_v,
+            by_width + by_height,
+            by_width - by_height,
+            by_skew,
+            by_skew_y,
+        ]
+        return first * second, np.array(slopes)
 
-    def _profile(self, u: Floats, stretch: float, skew: float) -> Floats:
-        """Return X at ``u`` pixels for a skewed core exp(stretch) times as wide, with the same total."""
-        sides = self.core_fwhm_pixel * np.exp(stretch) * (1.0 + skew * np.sign(u))
-        core = np.exp(-stretch) / (1.0 + (2.0 * u / sides) ** 2)
-        value = core + self._arm * (1.0 - (u / self.arm_half_length_pixel) ** 2)
-        return np.where(np.abs(u) < self.arm_half_length_pixel, value, 0.0) / self._norm
+    def _profile(self, u: Floats, stretch: float, skew: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return X at ``u`` pixels for a skewed core exp(stretch) times as wide, with the same total.
+
+        It is followed by the derivatives of ln X by ``u``, ``stretch`` and ``skew``, which are 0 where X is.
+        """
+        side, half = np.sign(u), self.arm_half_length_pixel
+        relative = 1.0 + skew * side
+        square = (2.0 / self.core_fwhm_pixel * np.exp(-stretch) / relative) ** 2
+        falling = 1.0 / (1.0 + square * u**2)
+        core = np.exp(-stretch) * falling
+        value = core + self._arm * (1.0 - (u / half) ** 2)
+        inside = np.abs(u) < half
+        inverse = np.where(inside, 1.0 / value, 0.0)
+        steepness = 2.0 * core * falling * square
+        by_width = steepness * u**2
+        return (
+            np.where(inside, value, 0.0) / self._norm,
+            -(steepness + 2.0 * self._arm / half**2) * u * inverse,
+            (by_width - core) * inverse,
+            by_width * side / relative * inverse,
+        )
 
     def fractions(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return the fraction of X on each of the pixels 0..size-1; see ``SeparablePsf``.
@@ -344,7 +378,8 @@ class LobsterEyePsf:
         size
             Number of pixels of the axis.
         """
-        return np.diff(self.cumulative(_edges(centre, size)), axis=-1)
+        at_edges = self.cumulative(_edges(centre, size))
+        return at_edges[..., 1:] - at_edges[..., :-1]
 
     def response(self, centre: npt.ArrayLike, size: int) -> Floats:
         """Return ``fractions`` with first and second derivative by ``centre``; see ``SeparablePsf``.
@@ -363,7 +398,7 @@ class LobsterEyePsf:
         at_edges[0] = self._antiderivative(np.minimum(np.maximum(u, -half), half))
         at_edges[1] = outwards * (core + self._arm * (1.0 - part**2))
         at_edges[2] = outwards * (8.0 / self.core_fwhm_pixel**2 * u * core**2 + 2.0 * self._arm / half * part)
-        return np.diff(at_edges, axis=-1) / self._norm
+        return (at_edges[..., 1:] - at_edges[..., :-1]) / self._norm
 
     def image(self, x: float, y: float) -> Floats:
         """Return the probability of each pixel for a photon of a source at (x, y), shape (256, 256).

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from mxtvhf.localisation.model import LocalisedSource
 
 _FADES = 0.9
-"""Probability above which a source counts as fading."""
+"""Probability from which a source counts as fading, or as steady."""
 
 
 def choose_burst(sources: Sequence[LocalisedSource]) -> tuple[LocalisedSource, str | None]:
     """Return the source that is taken as the burst, and the reason; None as reason for a single source.
 
     The criteria in order: not a bright catalogued source, inside the ECLAIRs error radius, a point source,
-    fading, highest TS.
+    fading, not steady, highest TS.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ def _reasons(source: LocalisedSource) -> tuple[tuple[bool, str], ...]:
         (bool(source.in_eclairs), "lies within the ECLAIRs error radius"),
         (source.extent_arcmin is None, "looks like a point source"),
         ((source.fading or 0.0) >= _FADES, "fades"),
+        (source.fading is None or source.fading > 1.0 - _FADES, "may fade"),
     )
 
 

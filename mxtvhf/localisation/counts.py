@@ -265,19 +265,24 @@ class Counts:
             return np.zeros(self.number.size)
         return np.asarray(column[self.column] * row[self.row] / seen)
 
-    def images(self) -> tuple[Floats, int]:
-        """Return the photons per block and power of two of the weight, and the lowest power.
+    def images(self, side: int = 1) -> tuple[Floats, int]:
+        """Return the photons per cell and power of two of the weight, and the lowest power.
 
         A photon whose weight lies between two powers is shared between both, linearly in ln w; the error of
         this interpolation is of second order in the step.
+
+        Parameters
+        ----------
+        side
+            Blocks per side of a cell.
 
         Returns
         -------
         images, lowest
             Shape (powers, size, size), ``[power, row, column]``; the exponent of the first image.
         """
-        size = self.good.shape[0]
-        place = self.row * size + self.column
+        size = self.good.shape[0] // side
+        place = self.row // side * size + self.column // side
         if self.weights is None:
             return np.bincount(place, self.number, size**2).astype(np.float64).reshape(1, size, size), 0
         lower, upper = _shares(self.weights)

@@ -46,7 +46,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
-from scipy.special import logsumexp, softmax
 
 from mxtvhf.instrument.psf import SeparablePsf, VariableWidthPsf, detector_pixels
 from mxtvhf.localisation.counts import WEIGHT_POWERS, Counts
@@ -178,10 +177,11 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
         ln L relative to background only and the source fraction f of the photons, each of shape (values of r,
         cells, cells), ``[r, row, column]``; neighbouring values of ln r differ by ln 2.
     """
-    cells = counts.rebinned(CELL // counts.block)
-    size = cells.good.shape[0]
+    side = CELL // counts.block
+    good = counts.cells(side) / side**2
+    size = len(good)
     kernels, _ = _kernels(psf)
-    images, power = cells.images()
+    images, power = counts.images(side)
     transforms = fft.rfft2(images.astype(np.float32), s=(2 * size, 2 * size))
     first = power - WEIGHT_POWERS[0]
     summed = transforms[0] * kernels[first : first + _RATIOS.size]
@@ -189,14 +189,14 @@ def whole_field(counts: Counts, psf: SeparablePsf) -> tuple[Floats, Floats]:
         summed += transforms[k] * kernels[first + k : first + k + _RATIOS.size]
     rows = fft.ifft(summed, axis=1, overwrite_x=True)[:, :size]
     correlation = fft.irfft(rows, 2 * size, axis=2)[..., :size]
-    expected, part = _parts(psf, cells.good.tobytes())
+    expected, part = _parts(psf, good.tobytes())
     numbers = counts.numbers()
     expected_sum, part_sum = np.zeros(correlation.shape), np.zeros(correlation.shape)
     for lowest in np.flatnonzero(numbers).tolist():
         some = slice(lowest, lowest + _RATIOS.size)
         expected_sum += numbers[lowest] * expected[some]
         part_sum += numbers[lowest] * part[some]
-    return correlation - expected_sum, part_sum / max(cells.total, 1e-300)
+    return correlation - expected_sum, part_sum / max(counts.total, 1e-300)
 
 
 @lru_cache(maxsize=16)
@@ -355,13 +355,10 @@ def maximise(
     )
 
 
-def maximise_over_templates(
-    counts: Counts,
-    psf: SeparablePsf,
-    start: tuple[float, float, float],
-    prior: PositionPrior | None = None,
+def with_fitted_templates(
+    counts: Counts, psf: SeparablePsf, fit: SourceFit, prior: PositionPrior | None = None
 ) -> SourceFit:
-    """Return the maximum near a starting point for a source with unknown template.
+    """Return the maximum near a fit for a source with unknown template.
 
     Position and template probabilities are fitted in turn: the position gives the probabilities, and these
     give the mean weight for the next climb.
@@ -372,18 +369,16 @@ def maximise_over_templates(
         Photons with the weights of each template.
     psf
         PSF of the source.
-    start
-        Starting point (x, y, ln r).
+    fit
+        Fit with any mean weight of the templates.
     prior
         Prior of the position; None: flat.
     """
-    fit = maximise(counts, psf, start, prior)
     if counts.template_weights is None:
         return fit
     for _ in range(_ROUNDS):
         at = (fit.x, fit.y, fit.log_ratio)
-        counts = with_likely_templates(counts, psf, at)
-        fit = maximise(counts, psf, at, prior)
+        fit = maximise(with_likely_templates(counts, psf, at), psf, at, prior)
     return with_template_evidence(counts, psf, fit)
 
 
@@ -402,7 +397,7 @@ def with_likely_templates(counts: Counts, psf: SeparablePsf, at: tuple[float, fl
     if counts.template_weights is None:
         return counts
     joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, at)
-    return counts.averaged_over_templates(softmax(joint))
+    return counts.averaged_over_templates(np.exp(joint - np.logaddexp.reduce(joint)))
 
 
 def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> SourceFit:
@@ -421,7 +416,8 @@ def with_template_evidence(counts: Counts, psf: SeparablePsf, fit: SourceFit) ->
         return fit
     at = (fit.x, fit.y, fit.log_ratio)
     joint = _log_likelihoods_of_templates(counts, counts.template_weights, psf, at)
-    return replace(fit, log_evidence=float(logsumexp(joint)), template_probabilities=softmax(joint))
+    total = np.logaddexp.reduce(joint)
+    return replace(fit, log_evidence=float(total), template_probabilities=np.exp(joint - total))
 
 
 def _log_likelihoods_of_templates(

@@ -16,11 +16,14 @@ from mxtvhf.models.arrays import Floats
 
 _MAX_STEPS = 30
 _CONVERGED = 1e-3
-"""A step that promises less than this gain of ln L ends the iteration."""
+"""A step that promises less than this gain of ln L is the last one; the remaining loss is of the order of its
+square."""
 _RIDGE = 1e-8
 """Fraction of the summed curvature that is added to its diagonal, since two components may be equal."""
-_STIR = 1e-4
-"""Fraction of a starting point that is spread evenly over all components."""
+_LEAST_SUM = 1e-4
+"""Smallest sum of the first fractions from which the least starting fractions are computed."""
+_KEPT = 0.2
+"""Least ratio of a fraction with prior photons after and before a step: at 0 its logarithm is infinite."""
 _LEAST = 1e-12
 """Smallest fraction at the start of a step: its logarithm is finite."""
 
@@ -73,29 +76,34 @@ def mixture_fractions(
     """
     photons, first = float(number.sum()), expected.size
     equal = np.full(len(density), 1.0 / len(density))
-    # A fraction with prior photons that starts at 0 would stay there.
-    parts = equal if start is None else (1.0 - _STIR) * start + _STIR * equal
-    prior = _Prior(expected, sums or KnownSums(np.zeros((len(density), 0)), np.zeros(0)))
-    value = _objective(parts, density, number, prior)
+    prior, root = _Prior(expected, sums), np.sqrt(number)
+    seen = np.concatenate([expected, np.zeros(equal.size - first)])
+    parts = equal if start is None else np.maximum(start, _LEAST)
+    parts[:first] = np.maximum(parts[:first], _least_start(parts[:first], photons, prior))
+    value: float | None = None
     for _ in range(_MAX_STEPS):
-        ratio = density / (parts @ density)
-        known = prior.sums.members / np.maximum(parts @ prior.sums.members, _LEAST)
-        own = np.zeros(parts.size)
-        own[:first] = expected / np.maximum(parts[:first], _LEAST)
-        gradient = ratio @ number + known @ prior.sums.photons + own - photons
+        ratio = density * (root / (parts @ density))
+        own = seen / np.maximum(parts, _LEAST)
+        gradient, curvature = ratio @ root + own - photons, ratio @ ratio.T
+        if sums is not None:
+            known = sums.members / np.maximum(parts @ sums.members, _LEAST)
+            gradient += known @ sums.photons
+            curvature += (known * sums.photons) @ known.T
         # The term in the sum of the first fractions is convex, so it lies above its tangent: a step that
         # ignores its curvature still increases ln L.
         gradient[:first] -= prior.photons / max(float(parts[:first].sum()), _LEAST)
-        curvature = (ratio * number) @ ratio.T + (known * prior.sums.photons) @ known.T
         diagonal = curvature.reshape(-1)[:: len(curvature) + 1]
         diagonal += own / np.maximum(parts, _LEAST)
         diagonal += _RIDGE * diagonal.sum()
-        root = np.linalg.cholesky(curvature).T
-        target = root @ parts + np.linalg.solve(root.T, gradient)
-        step = nnls(root, target)[0] - parts
+        lower, least = np.linalg.cholesky(curvature), np.where(seen > 0.0, _KEPT * parts, 0.0)
+        target = lower.T @ (parts - least) + np.linalg.solve(lower, gradient)
+        step = least + nnls(lower.T, target)[0] - parts
         promised = gradient @ step
         if promised < _CONVERGED:
+            parts = parts + step
             break
+        if value is None:
+            value = _objective(parts, density, number, prior)
         for scale in 0.5 ** np.arange(12):
             trial = parts + scale * step
             ahead = _objective(trial, density, number, prior)
@@ -111,19 +119,30 @@ class _Prior(NamedTuple):
     """Prior of the first fractions relative to their sum."""
 
     expected: Floats
-    sums: KnownSums
+    sums: KnownSums | None
 
     @property
     def photons(self) -> float:
         """Return the sum of all prior photons."""
-        return float(self.expected.sum() + self.sums.photons.sum())
+        return float(self.expected.sum() + (0.0 if self.sums is None else self.sums.photons.sum()))
 
     def log_density(self, parts: Floats) -> float:
         first = parts[: self.expected.size]
         total = first.sum()
-        return _of_seen(self.expected, first / total) + _of_seen(
-            self.sums.photons, parts @ self.sums.members / total
+        own = _of_seen(self.expected, first / total)
+        return (
+            own if self.sums is None else own + _of_seen(self.sums.photons, parts @ self.sums.members / total)
         )
+
+
+def _least_start(first: Floats, photons: float, prior: _Prior) -> Floats:
+    """Return the fractions that the first components have with as many photons as prior photons.
+
+    At the maximum w_j = (n_j + a_j) / (n + A / S), with the photons n_j of a component, the sum A of all
+    prior photons and the sum S of the first fractions. Smaller fractions at most double in each step.
+    """
+    total = max(float(first.sum()), _LEAST_SUM)
+    return np.asarray(2.0 * prior.expected / (photons + prior.photons / total))
 
 
 def _of_seen(photons: Floats, part: Floats) -> float:

@@ -75,6 +75,9 @@ class OnboardJudgement(Model):
     position: Position
     known_source: bool = False
     """True if the on-board software identified it with a source of its catalogue."""
+    other_source: str | None = None
+    """Name of the source to which it belongs, if that is not the burst. The values below then refer to that
+    source."""
     separation_arcsec: float | None = None
     """Separation from our position; None without one."""
     ts_drop: float | None = None

@@ -24,7 +24,7 @@ there. See section "On-board positions" of ``docs/explanation/localisation.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -150,29 +150,30 @@ def log_likelihood_at(evidence: Evidence, x: float, y: float) -> float:
 
 
 def judge_onboard(
-    found: SourceLocalisation, claims: Iterable[OnboardClaim], others: Sequence[SourceLocalisation] = ()
+    burst: SourceLocalisation,
+    claims: Iterable[OnboardClaim],
+    others: Mapping[str, SourceLocalisation] | None = None,
 ) -> tuple[OnboardJudgement, ...]:
     """Return the verdict of the photons on each on-board position.
 
+    The on-board software reports several sources. A position that the burst contradicts and another source
+    supports is supported as a position of that source (``other_source``).
+
     Parameters
     ----------
-    found
-        Source from ``localise``.
+    burst
+        Source from ``localise`` that is taken as the burst.
     claims
         On-board positions.
     others
-        Further sources of the field. Each position is compared with the source that agrees best, since the
-        on-board software reports several sources.
+        Further sources of the field by name.
 
     Returns
     -------
     tuple of OnboardJudgement
         In the order of ``claims``.
     """
-    return tuple(
-        max((_judged(source, claim) for source in (found, *others)), key=lambda judged: judged.p_value or 0.0)
-        for claim in claims
-    )
+    return tuple(_of_best_source(burst, claim, others or {}) for claim in claims)
 
 
 def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgement, ...]:
@@ -213,6 +214,23 @@ def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
     return ratio**2 - 1.0 + noise**2
 
 
+def _of_best_source(
+    burst: SourceLocalisation, claim: OnboardClaim, others: Mapping[str, SourceLocalisation]
+) -> OnboardJudgement:
+    of_burst = _judged(burst, claim)
+    if of_burst.verdict is not OnboardVerdict.CONTRADICTED or not others:
+        return of_burst
+    by_name = {name: _judged(source, claim) for name, source in others.items()}
+    name, best = max(by_name.items(), key=lambda entry: entry[1].p_value or 0.0)
+    if best.verdict is not OnboardVerdict.SUPPORTED:
+        return of_burst
+    explanation = (
+        f"{claim.position.label} is a position of the source {name}, {_agreement(best)}, "
+        f"and not of the burst, {_agreement(of_burst)}."
+    )
+    return best.model_copy(update={"other_source": name, "explanation": explanation})
+
+
 def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
     (open_,) = unjudged([claim], "they show no significant source")
     evidence = found.evidence
@@ -242,6 +260,10 @@ def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
         f"(p {_p_text(p_value)})."
     )
     return open_.model_copy(update={**numbers, "verdict": verdict, "explanation": explanation})
+
+
+def _agreement(judged: OnboardJudgement) -> str:
+    return f"{angle_text(judged.separation_arcsec or 0.0)} away (p {_p_text(judged.p_value or 0.0)})"
 
 
 def _p_text(p_value: float) -> str:

@@ -33,11 +33,56 @@ from mxtvhf.models.arrays import Floats
 _MAX_ROUNDS = 6
 """Number of times that spectrum, shape and light curve of the background are fitted in turn."""
 _CONVERGED = 0.02
-"""A round with less gain of ln L ends the fit."""
+"""A round with less gain of ln L ends the fit. The gain is checked after whole rounds only, since each factor
+has its own prior, so that ln L varies within a round."""
 _ENERGY, _PLACE, _TIME = range(3)
 """The three factors of the background density; ``kind`` is one of them."""
-_FLAT: Floats = np.ones(1)
 _NOTHING = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Components of the background at the photons, for energy, position and time.
+
+    Attributes
+    ----------
+    densities
+        Density of each component at each entry, shape (components, entries).
+    groups
+        Group of each component, shape (components,); only the first group varies in time.
+    """
+
+    densities: tuple[Floats, Floats, Floats]
+    groups: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, counts: Counts) -> Factors:
+        """Return the components at some photons.
+
+        Parameters
+        ----------
+        counts
+            Photons with the densities of the components in energy and time.
+        """
+        shapes = background_shapes(counts.column, counts.row, counts.good, counts.vignetting)
+        number, size = len(shapes), counts.number.size
+        spectra = np.ones((1, size)) if counts.spectra is None else counts.spectra
+        courses = np.ones((1, size)) if counts.courses is None else counts.courses
+        steady = np.ones((number - 1, size))
+        return cls(
+            (spectra, shapes.reshape(-1, size), np.vstack([courses, steady])),
+            (
+                np.zeros(len(spectra), np.intp) if counts.groups is None else counts.groups,
+                np.repeat(np.arange(number), shapes.shape[1]),
+                np.repeat(np.arange(number), [len(courses)] + (number - 1) * [1]),
+            ),
+        )
+
+    @cached_property
+    def members(self) -> tuple[Floats, ...]:
+        """Return 1 for each component of a group, else 0, each of shape (groups, components)."""
+        number = np.arange(self.groups[_PLACE].max() + 1)[:, np.newaxis]
+        return tuple((groups == number).astype(np.float64) for groups in self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +131,8 @@ class Scene:
     ----------
     counts
         Photons with their weights relative to the flat density.
-    shapes
-        Shapes of the background from ``background.background_shapes``.
+    factors
+        Components of the background at the photons.
     parts
         Fractions of the background components in energy (sum 1), in position and in time (sum 1 per group).
     background_fraction
@@ -96,14 +141,17 @@ class Scene:
         f, fraction of each source, shape (sources,).
     sources
         Sources in the order in which they were found.
+    empty
+        The fitted background without sources; None: this scene has none.
     """
 
     counts: Counts
-    shapes: Floats
+    factors: Factors
     parts: tuple[Floats, Floats, Floats]
     background_fraction: float
     source_fractions: Floats
     sources: tuple[SceneSource, ...]
+    empty: Scene | None = None
 
     @classmethod
     def of_background(cls, counts: Counts) -> Scene:
@@ -114,10 +162,10 @@ class Scene:
         counts
             Photons with their weights relative to the flat density.
         """
-        shapes = background_shapes(counts.column, counts.row, counts.good, counts.vignetting)
-        scene = cls(counts, shapes, (_FLAT, _FLAT, _FLAT), 1.0, np.zeros(0), ())
-        energy, place, time = (1.0 / np.bincount(groups)[groups] for groups in scene._groups)
-        return replace(scene, parts=(energy / energy.sum(), place, time)).fitted()
+        factors = Factors.of(counts)
+        energy, place, time = (1.0 / np.bincount(groups)[groups] for groups in factors.groups)
+        parts = (energy / energy.sum(), place, time)
+        return cls(counts, factors, parts, 1.0, np.zeros(0), ()).fitted()
 
     def with_sources(self, sources: tuple[SceneSource, ...], parts: Floats) -> Scene:
         """Return the scene with other sources, fitted.
@@ -130,19 +178,21 @@ class Scene:
             Their fractions at the start of the fit, shape (sources,).
         """
         return replace(
-            self, sources=sources, source_fractions=parts, background_fraction=max(1.0 - parts.sum(), 0.0)
-        ).fitted()
+            self, sources=sources, source_fractions=parts, background_fraction=max(1.0 - parts.sum(), 0.0),
+            empty=self.empty or self,
+        ).fitted()  # fmt: skip
 
     def fitted(self) -> Scene:
         """Return the scene with the fractions of all components fitted to the photons."""
-        scene, best = self, -np.inf
+        kinds = [kind for kind, densities in enumerate(self.factors.densities) if len(densities) > 1]
+        scene = self
         for _ in range(_MAX_ROUNDS):
-            for kind, densities in enumerate(scene._densities):
-                if len(densities) > 1 or (kind == _ENERGY and self.sources):
-                    scene = scene._with_parts(kind)
-            if scene.log_likelihood < best + _CONVERGED:
+            before = scene.log_likelihood
+            for kind in kinds:
+                scene = scene._with_parts(kind)
+            # The fit of a single factor is complete.
+            if len(kinds) == 1 or scene.log_likelihood < before + _CONVERGED:
                 break
-            best = scene.log_likelihood
         return scene
 
     def _with_parts(self, kind: int) -> Scene:
@@ -170,16 +220,16 @@ class Scene:
         """
         if kind == _ENERGY:
             return self.parts[kind]
-        return np.asarray(self.parts[kind] * self._group_parts[self._groups[kind]])
+        return np.asarray(self.parts[kind] * self._group_parts[self.factors.groups[kind]])
 
     def _parts_with(self, kind: int, fitted: Floats) -> tuple[Floats, Floats, Floats]:
         spectrum, shape, course = self.parts
         if kind == _ENERGY:
             return fitted, shape, course
-        groups = self._groups[kind]
+        groups = self.factors.groups[kind]
         total = np.bincount(groups, fitted)
         fitted = fitted / np.maximum(total, _NOTHING)[groups]
-        spectrum = spectrum * (total / np.maximum(self._group_parts, _NOTHING))[self._groups[_ENERGY]]
+        spectrum = spectrum * (total / np.maximum(self._group_parts, _NOTHING))[self.factors.groups[_ENERGY]]
         spectrum = spectrum / spectrum.sum()
         return (spectrum, fitted, course) if kind == _PLACE else (spectrum, shape, fitted)
 
@@ -189,7 +239,7 @@ class Scene:
         if kind == _ENERGY:
             known = 0.0 if self.counts.known is None else self.counts.known
             return np.full(self.parts[_ENERGY].size, trust.photons_per_component) + known
-        groups = self._groups[kind]
+        groups = self.factors.groups[kind]
         photons = trust.photons_flat if kind == _PLACE else trust.photons_steady
         # The first component of each group is the expected one.
         return np.where(np.diff(groups, prepend=-1) > 0, photons * self._group_parts[groups], 0.0)
@@ -199,10 +249,9 @@ class Scene:
         known = self.counts.known
         if known is None or kind == _ENERGY:
             return None
-        number = np.arange(len(self.shapes))
-        members = np.zeros((self._groups[kind].size + len(self.sources), number.size))
-        members[: self._groups[kind].size] = self._groups[kind][:, np.newaxis] == number
-        return KnownSums(members, np.bincount(self._groups[_ENERGY], known, number.size).astype(np.float64))
+        members = self.factors.members
+        of_sources = np.zeros((len(self.sources), len(members[kind])))
+        return KnownSums(np.vstack([members[kind].T, of_sources]), members[_ENERGY] @ known)
 
     def _background_densities(self, kind: int) -> Floats:
         """Return the densities of the components of a factor, times those of the other two factors."""
@@ -211,44 +260,21 @@ class Scene:
         if kind != _ENERGY:
             # The components of each group then have a mean density of 1, like all others.
             rest /= np.maximum(self._group_parts, _NOTHING)[:, np.newaxis]
-        return np.asarray(self._densities[kind] * rest[self._groups[kind]])
-
-    @cached_property
-    def _densities(self) -> tuple[Floats, Floats, Floats]:
-        """Return the densities of the background components in energy, position and time at the photons."""
-        size = self.counts.number.size
-        spectra, courses = self.counts.spectra, self.counts.courses
-        steady = np.ones((len(self.shapes) - 1, size))
-        return (
-            np.ones((1, size)) if spectra is None else spectra,
-            self.shapes.reshape(-1, size),
-            np.vstack([np.ones((1, size)) if courses is None else courses, steady]),
-        )
-
-    @cached_property
-    def _groups(self) -> tuple[npt.NDArray[np.intp], ...]:
-        """Return the group of each component in energy, position and time; only the first varies in time."""
-        energy, place, time = (len(densities) for densities in self._densities)
-        number, groups = len(self.shapes), self.counts.groups
-        return (
-            np.zeros(energy, np.intp) if groups is None else groups,
-            np.repeat(np.arange(number), place // number),
-            np.repeat(np.arange(number), [time - number + 1] + (number - 1) * [1]),
-        )
+        return np.asarray(self.factors.densities[kind] * rest[self.factors.groups[kind]])
 
     @cached_property
     def _group_parts(self) -> Floats:
         """Return the fraction of each group of the background."""
-        parts = np.bincount(self._groups[_ENERGY], self.parts[_ENERGY], len(self.shapes))
-        return np.asarray(parts, np.float64)
+        return np.asarray(self.factors.members[_ENERGY] @ self.parts[_ENERGY])
 
     @cached_property
     def _of_groups(self) -> tuple[Floats, Floats, Floats]:
         """Return E times the group fraction, G and C of each group, each of shape (groups, entries)."""
-        number = np.arange(len(self.shapes))[:, np.newaxis]
         energy, place, time = (
-            ((groups == number) * parts) @ densities
-            for groups, parts, densities in zip(self._groups, self.parts, self._densities, strict=True)
+            (members * parts) @ densities
+            for members, parts, densities in zip(
+                self.factors.members, self.parts, self.factors.densities, strict=True
+            )
         )
         return energy, place, time
 
@@ -311,6 +337,18 @@ class Scene:
             source_fractions=self.source_fractions[kept] / rest,
             background_fraction=self.background_fraction / rest,
         )
+
+    def refitted_without(self, index: int) -> Scene:
+        """Return the scene without one of its sources, fitted.
+
+        Parameters
+        ----------
+        index
+            Index of the source.
+        """
+        if len(self.sources) == 1 and self.empty is not None:
+            return self.empty
+        return self.without(index).fitted()
 
     @property
     def photons_to_explain(self) -> Counts:

@@ -41,8 +41,6 @@ _FARTHEST = 4.0
 """Largest deviation of a shape parameter from its calibrated value, in standard errors."""
 _SKEWS = slice(-2, None)
 """The skews among the parameters."""
-_DIFFERENCE = np.array([0.05, 0.05, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4, 1e-4])
-"""Steps of the numerical derivatives with respect to x, y, ln r and the five shape parameters."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +89,19 @@ def with_free_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, stretch:
     even[_SKEWS] = False
     start = replace(psf.shape, stretch=stretch).parameters
     begin = np.concatenate([[fit.x, fit.y, fit.log_ratio], start])
-    without = _scores(counts, psf, begin, even)[0]
     best = _maximum(counts, psf, begin, even)
-    at, gain, covariance = best.at, best.value - without, best.place_covariance
+    at, gain, covariance = best.at, best.value - best.at_start, best.place_covariance
     if free[_SKEWS].any():
         skewed = _maximum(counts, psf, best.at, free)
         part = _probability_of_skew(psf, skewed, best.value)
-        gain = max(gain, skewed.value - without)
+        gain = max(gain, skewed.value - best.at_start)
         moved = skewed.at - best.at
         at = best.at + part * moved
         covariance = (1.0 - part) * covariance + part * skewed.place_covariance
         covariance += part * (1.0 - part) * np.outer(moved[:2], moved[:2])
     fixed = np.linalg.inv(best.curvature[:3, :3])[:2, :2]
     extra = 0.5 * float(np.trace(covariance - fixed))
-    source_fraction = -float(np.expm1(-_log_likelihood(counts, psf, at)[2]))
+    source_fraction = _log_likelihood(counts, psf, at)[2]
     shape = CoreShape(*at[3:].tolist())
     return ShapeFit(float(at[0]), float(at[1]), source_fraction, shape, float(np.sqrt(max(extra, 0.0))), gain)
 
@@ -114,6 +111,8 @@ class _Maximum(NamedTuple):
     value: float
     """ln L with the priors."""
     curvature: Floats
+    at_start: float
+    """``value`` at the starting point."""
 
     @property
     def place_covariance(self) -> Floats:
@@ -139,6 +138,7 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
         for edge, sign in zip(limits(counts), (-1.0, 1.0), strict=True)
     )
     value, gradient, curvature = _scores(counts, psf, at, free)
+    at_start = value
     for _ in range(_MAX_STEPS):
         step = np.zeros(at.size)
         step[free] = np.linalg.solve(curvature, gradient)
@@ -152,7 +152,7 @@ def _maximum(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> _Ma
         else:
             break
         at, (value, gradient, curvature) = trial, ahead
-    return _Maximum(at, value, curvature)
+    return _Maximum(at, value, curvature, at_start)
 
 
 def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tuple[float, Floats, Floats]:
@@ -161,14 +161,8 @@ def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tupl
     Gradient and products are with respect to the free parameters.
     """
     spread = np.where(psf.shape_sigma > 0.0, psf.shape_sigma, 1.0)
-    value, place, part = _log_likelihood(counts, psf, at)
-    slopes = []
-    for k in np.flatnonzero(free):
-        ahead = at.copy()
-        ahead[k] += _DIFFERENCE[k]
-        _, place_ahead, part_ahead = _log_likelihood(counts, psf, ahead)
-        slopes.append((place_ahead - place - part_ahead + part) / _DIFFERENCE[k])
-    scores = np.array(slopes)
+    value, scores, _ = _log_likelihood(counts, psf, at)
+    scores = scores[free]
     gradient, curvature = scores @ counts.number, (scores * counts.number) @ scores.T
     deviation = (at[3:] - psf.shape.parameters) / spread
     value -= 0.5 * float(deviation[free[3:]] @ deviation[free[3:]])
@@ -179,13 +173,21 @@ def _scores(counts: Counts, psf: LobsterEyePsf, at: Floats, free: Flags) -> tupl
 
 
 def _log_likelihood(counts: Counts, psf: LobsterEyePsf, at: Floats) -> tuple[float, Floats, float]:
-    """Return ln L, ln(1 + r w p) of each photon, and ln(1 + r D / A)."""
+    """Return ln L, the derivatives of each photon's term by all parameters, and the source fraction."""
     shape, ratio = CoreShape(*at[3:].tolist()), np.exp(at[2])
-    signal = ratio * psf.density(counts.column - at[0], counts.row - at[1], shape)
+    density, slopes = psf.density_with_slopes(counts.column - at[0], counts.row - at[1], shape)
+    signal = ratio * density
     if counts.weights is not None:
         signal = signal * counts.weights
     cells = counts.cells(_CELL)
     centre = np.arange(cells.shape[0]) * _CELL + 0.5 * (_CELL - 1)
-    seen = float((cells * psf.density(centre - at[0], (centre - at[1])[:, np.newaxis], shape)).sum())
-    place, part = np.log1p(signal), float(np.log1p(ratio * seen / counts.area))
-    return float(counts.number @ place - counts.total * part), place, part
+    density, mean_slopes = psf.density_with_slopes(centre - at[0], (centre - at[1])[:, np.newaxis], shape)
+    seen = (cells * density).ravel()
+    odds = ratio * seen.sum() / counts.area
+    part = odds / (1.0 + odds)
+    means = mean_slopes.reshape(len(mean_slopes), -1) @ seen / seen.sum()
+    # The derivative by ln r stands third.
+    scores = signal / (1.0 + signal) * np.insert(slopes, 2, 1.0, axis=0)
+    scores -= part * np.insert(means, 2, 1.0)[:, np.newaxis]
+    value = counts.number @ np.log1p(signal) - counts.total * np.log1p(odds)
+    return float(value), scores, float(part)

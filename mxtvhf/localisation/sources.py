@@ -24,10 +24,10 @@ from mxtvhf.localisation.likelihood import (
     limits,
     log_prior_of_cells,
     maximise,
-    maximise_over_templates,
     positional_log_likelihood,
     starting_points,
     whole_field,
+    with_fitted_templates,
     with_likely_templates,
     with_template_evidence,
 )
@@ -50,6 +50,8 @@ _NEAR = 100.0
 """Distance in pixels beyond which two sources hardly share photons: two core widths."""
 _KNOWN_WITHIN = 10.0
 """Largest distance of a known source from its maximum, pixels: a few times the alignment error."""
+_SAME = np.array([1.0, 1.0, 0.3])
+"""Differences of x, y (pixels) and ln r below which two climbs have reached the same maximum."""
 _ROUNDS = 2
 """Number of times that the position of a source and the fractions of all components are fitted in turn."""
 
@@ -224,10 +226,11 @@ def _one_more(
     candidates: Sequence[tuple[float, float]],
 ) -> tuple[list[FoundSource], Scene] | None:
     """Return the sources with one more, all fitted again, and their scene; None if there is no other."""
-    further = detection_constants().further
+    further, photons = detection_constants().further, scene.photons_to_explain
+    best = _best_place(photons, sources[0].psf, prior, candidates, on_map=psf)
     # A single source fitted to two lies between them and is too wide, so all sources are fitted again.
     for trial_psf in dict.fromkeys((sources[0].psf, psf)):
-        fit = _best_place(scene.photons_to_explain, trial_psf, prior, candidates, on_map=psf)
+        fit = best if trial_psf == sources[0].psf else _from_fit(photons, trial_psf, prior, best)
         if 2.0 * (fit.log_evidence + fit.log_prior) < further.ts_to_try:
             continue
         candidate, trial = _fitted(scene, len(sources), trial_psf, prior, fit)
@@ -398,24 +401,49 @@ def _best_place(
             log_likelihood = log_likelihood + log_prior_of_cells(prior)
         known = {start[:2] for start in starts}
         starts += [start for start in starting_points(log_likelihood) if start[:2] not in known]
-    fits = [maximise_over_templates(counts, psf, start, prior) for start in starts]
+    climbs = [maximise(counts, psf, start, prior) for start in starts]
     for x, y in candidates:
         start = (x, y, FLARE_LOG_RATIO)
-        likely = with_likely_templates(counts, psf, start)
-        fits.append(maximise_over_templates(likely, psf, start, prior))
+        climbs.append(maximise(with_likely_templates(counts, psf, start), psf, start, prior))
+    fits = [with_fitted_templates(counts, psf, climb, prior) for climb in _distinct(climbs)]
     return max(fits, key=lambda fit: fit.log_evidence + fit.log_prior)
 
 
+def _distinct(fits: Sequence[SourceFit]) -> list[SourceFit]:
+    """Return the fits that are not the same maximum as an earlier one."""
+    found: list[SourceFit] = []
+    for fit in fits:
+        moves = [np.array([fit.x - one.x, fit.y - one.y, fit.log_ratio - one.log_ratio]) for one in found]
+        if not any((np.abs(move) < _SAME).all() for move in moves):
+            found.append(fit)
+    return found
+
+
+def _from_fit(counts: Counts, psf: SeparablePsf, prior: PositionPrior | None, fit: SourceFit) -> SourceFit:
+    """Return the maximum for another PSF that is reached from a fit."""
+    if fit.template_probabilities is not None:
+        counts = counts.averaged_over_templates(fit.template_probabilities)
+    fit = maximise(counts, psf, (fit.x, fit.y, fit.log_ratio), prior)
+    return with_fitted_templates(counts, psf, fit, prior)
+
+
 def _fitted(
-    without: Scene, index: int, psf: SeparablePsf, prior: PositionPrior | None, fit: SourceFit
+    without: Scene,
+    index: int,
+    psf: SeparablePsf,
+    prior: PositionPrior | None,
+    fit: SourceFit,
+    start: Scene | None = None,
 ) -> tuple[FoundSource, Scene]:
-    """Return one more source, fitted from ``fit`` together with all components, as number ``index``."""
-    others, parts = without.sources, without.source_fractions
-    part = fit.source_fraction
+    """Return one more source, fitted from ``fit`` together with all components, as number ``index``.
+
+    The fractions of the other components start from ``start``, by default from ``without``.
+    """
+    rest, part = start or without, fit.source_fraction
     for attempt in range(_ROUNDS):
         source = SceneSource.of(without.counts, psf, fit)
-        trial = (*others[:index], source, *others[index:])
-        whole = without.with_sources(trial, np.insert((1.0 - part) * parts, index, part))
+        trial = (*rest.sources[:index], source, *rest.sources[index:])
+        whole = rest.with_sources(trial, np.insert((1.0 - part) * rest.source_fractions, index, part))
         part, rest = float(whole.source_fractions[index]), whole.without(index)
         counts = rest.photons_to_explain
         if fit.template_probabilities is not None:
@@ -468,8 +496,8 @@ def _refined(
     for attempt in range(1 if len(refined) == 1 else _ROUNDS):
         for index, source in enumerate(refined):
             if attempt == 0 or np.hypot(source.fit.x - last.x, source.fit.y - last.y) <= _NEAR:
-                rest = scene.without(index).fitted()
-                refined[index], scene = _fitted(rest, index, psf, source.prior, source.fit)
+                rest, start = scene.refitted_without(index), scene.without(index)
+                refined[index], scene = _fitted(rest, index, psf, source.prior, source.fit, start)
     return refined, scene
 
 
@@ -494,6 +522,6 @@ def _with_extents(scene: Scene, sources: Sequence[FoundSource], psf: SeparablePs
     fitted = list(sources)
     # Extended sources first: the others are fitted to the remaining photons.
     for index in sorted(range(len(sources)), key=lambda index: not wider[index].is_extended):
-        rest = scene.without(index).fitted()
-        fitted[index], scene = _fitted(rest, index, images[index], sources[index].prior, sources[index].fit)
+        rest, start, source = scene.refitted_without(index), scene.without(index), sources[index]
+        fitted[index], scene = _fitted(rest, index, images[index], source.prior, source.fit, start)
     return fitted

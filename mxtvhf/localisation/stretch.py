@@ -99,26 +99,38 @@ def best_stretch(
     key = (number * blocks + row // _BLOCK) * blocks + column // _BLOCK
     shape = (_SLICES, blocks, blocks)
     first, second = (
-        np.bincount(key, values, np.prod(shape)).reshape(shape) for values in (weights, weights**2)
+        np.bincount(key, values, np.prod(shape)).reshape(shape).astype(np.float64)
+        for values in (weights, weights**2)
     )
     good = exposure.reshape(blocks, _BLOCK, blocks, _BLOCK).mean(axis=(1, 3))
     centre = (np.arange(0, blocks, 2) + 0.5) * _BLOCK + 0.5 * (_BLOCK - 1)
     profile = psf.fractions(centre, detector_pixels()).reshape(centre.size, blocks, _BLOCK).sum(axis=2)
-    place = np.einsum("yi,xj->yxij", profile, profile).reshape(-1, blocks**2)
-    seen = place @ good.ravel()
-    place *= (good.sum() / seen)[:, np.newaxis]
-    excess = place - 1.0
-    score = first.reshape(_SLICES, -1) @ excess.T
-    variance = second.reshape(_SLICES, -1) @ (excess**2).T
+    scale = good.sum() / (profile @ good @ profile.T)
+
+    def seen(image: Floats, power: int = 1) -> Floats:
+        """Return the sums over an image, or several, times a power of the PSF at each position.
+
+        Parameters
+        ----------
+        image
+            Values per block, ``[..., row, column]``.
+        power
+            Power of the PSF, which is relative to its mean over the good pixels.
+        """
+        return np.asarray(scale**power * (profile**power @ image @ profile.T**power))
+
+    # The PSF minus 1 is the relative excess of a source; its square is expanded.
+    sums, squares = (values.sum(axis=(1, 2))[:, np.newaxis, np.newaxis] for values in (first, second))
+    score = (seen(first) - sums).reshape(_SLICES, -1)
+    variance = (seen(second, 2) - 2.0 * seen(second) + squares).reshape(_SLICES, -1)
     starts, lengths = (np.array(values) for values in zip(*_stretches(), strict=True))
     score, variance = (
-        np.concatenate([np.zeros((1, len(seen))), values.cumsum(axis=0)]) for values in (score, variance)
+        np.concatenate([np.zeros((1, centre.size**2)), values.cumsum(axis=0)]) for values in (score, variance)
     )
     gained = score[starts + lengths] - score[starts]
     spread = variance[starts + lengths] - variance[starts]
     ts = np.where(gained > 0.0, gained**2 / np.maximum(spread, 1e-9), 0.0)
     where, highest = ts.argmax(axis=1), ts.max(axis=1)
-    block = row // _BLOCK * blocks + column // _BLOCK
 
     def log_likelihood(index: int) -> float:
         """Return the highest position-only ln L of an interval over the source fractions tried.
@@ -129,8 +141,9 @@ def best_stretch(
             Index of the interval.
         """
         inside = (number >= starts[index]) & (number < starts[index] + lengths[index])
-        weight = weights[inside]
-        density = 1.0 - _PARTS + _PARTS * weight * place[where[index], block[inside]]
+        weight, (y, x) = weights[inside], divmod(int(where[index]), centre.size)
+        place = scale[y, x] * profile[y, row[inside] // _BLOCK] * profile[x, column[inside] // _BLOCK]
+        density = 1.0 - _PARTS + _PARTS * weight * place
         return float(np.log(density / (1.0 - _PARTS + _PARTS * weight)).sum(axis=1).max())
 
     tried = [

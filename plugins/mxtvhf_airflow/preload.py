@@ -53,10 +53,7 @@ def preload() -> None:
 
 
 def load_plugins() -> None:
-    """Load the listener together with the plugin and its pages, so that tasks need not load them.
-
-    The creation of the web application takes 40 ms, a third of the time of a no-op task.
-    """
+    """Load the plugin with its listener, so that tasks need not load them."""
     from airflow.sdk.listener import get_listener_manager
 
     get_listener_manager()

@@ -184,6 +184,18 @@ def test_the_photons_judge_a_position_that_shares_them(
     assert (result.best == onboard) is (supported is True)
 
 
+def test_an_onboard_position_of_another_source_is_not_consistent_with_ours() -> None:
+    """It was "consistent" 12.7' away (combined R90 3.0'), because the photons show a source there, too."""
+    onboard = east(Origin.MXT_ONBOARD, 360.0, 55.0)
+    said = PhotonEvidence(label=onboard.label, supported=False, other_source="S2")
+    result = checked(ECLAIRS, onboard, PHOTONS, evidence=[said])
+    pair = pair_of(result, onboard, PHOTONS)
+    assert (pair.verdict, pair.p_value) == (Verdict.INCONSISTENT, None)
+    assert "mxt_onboard is a position of another source, S2" in pair.explanation
+    assert result.best == PHOTONS
+    assert result.verdict is BurstVerdict.INCONSISTENT
+
+
 def test_agreement_from_shared_photons_does_not_count() -> None:
     onboard = east(Origin.MXT_ONBOARD, 61.0, 70.0)
     result = checked(onboard, PHOTONS)

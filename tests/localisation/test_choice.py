@@ -45,12 +45,14 @@ def test_a_single_source_is_the_burst_without_a_reason():
         ),
         ({"extent_arcmin": 6.0, "fading": 1.0}, {"fading": 0.0}, "S2 looks like a point source, unlike S1"),
         ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, unlike S1"),
+        ({"fading": 0.01}, {"fading": 0.7}, "S2 may fade, unlike S1"),
         ({}, {"in_eclairs": True}, "S2 lies within the ECLAIRs error radius, unlike S1"),
     ],
     ids=[
         "ECLAIRs before fading",
         "point source before fading",
         "fading before significance",
+        "perhaps fading before a steady one",
         "ECLAIRs known for one source only",
     ],
 )
@@ -102,6 +104,7 @@ def test_no_other_source_is_better_by_the_first_criterion_that_differs(sources):
     assert (reason is None) == (len(sources) == 1)
 
     def rank(one):
-        return one.known_as is None, bool(one.in_eclairs), (one.fading or 0.0) >= 0.9, one.ts
+        fading = 0.5 if one.fading is None else one.fading
+        return one.known_as is None, bool(one.in_eclairs), fading >= 0.9, fading > 0.1, one.ts
 
     assert rank(best) == max(map(rank, sources))

@@ -83,6 +83,17 @@ def test_images_and_numbers_agree_for_a_flat_background():
     np.testing.assert_allclose(images.sum(axis=(1, 2)), numbers[first : first + len(images)], atol=1e-9)
 
 
+@given(photons(), st.sampled_from([2, 8, 32]))
+@settings(max_examples=20, deadline=None)
+def test_the_image_of_cells_is_that_of_their_blocks(counts, side):
+    for one in (counts, counts.positions_only):
+        (images, lowest), (cells, lowest_of_cells) = one.images(), one.images(side)
+        size = 256 // side
+        summed = images.reshape(-1, size, side, size, side).sum(axis=(2, 4))
+        assert lowest_of_cells == lowest
+        np.testing.assert_allclose(cells, summed, rtol=1e-12, atol=1e-12)
+
+
 @given(photons(), st.sampled_from([1, 2, 8, 32]))
 @settings(max_examples=30, deadline=None)
 def test_rebinning_keeps_the_sums(counts, factor):

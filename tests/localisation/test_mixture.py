@@ -96,6 +96,14 @@ def test_a_fraction_that_starts_at_zero_can_grow():
     assert mixture_fractions(density, np.ones(3), np.zeros(2), np.array([1.0, 0.0]))[1] > 0.99
 
 
+@pytest.mark.parametrize("begin", [0.0, 1e-12, 0.1, 0.9])
+def test_prior_photons_alone_give_a_fraction_from_any_start(begin):
+    density = np.stack([np.ones(1000), np.full(1000, 1e-9)])
+    parts = mixture_fractions(density, np.ones(1000), np.array([0.0, 0.3]), np.array([1.0 - begin, begin]))
+    # The sum of the first fractions is not favoured: it is 1 here.
+    assert parts[1] == pytest.approx(0.3 / 1000.3, rel=0.05)
+
+
 def test_known_sums_of_fractions_keep_their_ratio():
     density = np.array([[1.0, 0.2], [0.5, 1.0], [0.4, 3.0], [0.1, 0.1]])
     members = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])

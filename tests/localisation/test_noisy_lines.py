@@ -36,9 +36,11 @@ def with_line(x, y, axis, number, count, seed=0):
     seed=st.integers(0, 9),
 )
 @settings(max_examples=40, deadline=None)
-def test_a_noisy_line_is_found_and_no_other_line_with_it(axis, number, count, seed):
+def test_a_noisy_line_is_found_and_no_parallel_line_with_it(axis, number, count, seed):
     noisy = with_line(*photons(seed), axis, number, count, seed)
-    assert noisy_lines(detector_image(*noisy), GOOD) == ((axis, number),)
+    found = noisy_lines(detector_image(*noisy), GOOD)
+    # The photons of a bright line may by chance make a crossing line noisy, in one of a thousand images.
+    assert [line for line in found if line.axis == axis] == [(axis, number)]
 
 
 @pytest.mark.parametrize(("counts", "background"), [(0, 20), (0, 135), (0, 1000), (15, 20), (300, 1000)])

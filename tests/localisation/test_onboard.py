@@ -186,19 +186,22 @@ def test_each_onboard_position_gets_its_own_verdict():
     assert (second.verdict, second.position.label) == (OnboardVerdict.CONTRADICTED, "two")
 
 
-def test_the_verdict_uses_the_source_that_agrees_best():
+def test_a_position_of_another_source_names_that_source():
     first = located()
     second = localise(*photons(np.random.default_rng(5), 150, 135, x=60.0, y=60.0))
     claims = [claim(first.x, first.y), claim(second.x, second.y), claim(200.0, 30.0)]
     alone = [judged.verdict for judged in judge_onboard(first, claims)]
     assert alone == [OnboardVerdict.SUPPORTED, OnboardVerdict.CONTRADICTED, OnboardVerdict.CONTRADICTED]
-    both = judge_onboard(first, claims, [second])
-    assert [judged.verdict for judged in both] == [
-        OnboardVerdict.SUPPORTED,
-        OnboardVerdict.SUPPORTED,
-        OnboardVerdict.CONTRADICTED,
+    both = judge_onboard(first, claims, {"S2": second})
+    assert [(judged.verdict, judged.other_source) for judged in both] == [
+        (OnboardVerdict.SUPPORTED, None),
+        (OnboardVerdict.SUPPORTED, "S2"),
+        (OnboardVerdict.CONTRADICTED, None),
     ]
     assert both[1].separation_arcsec == 0.0
+    assert ' is a position of the source S2, 0.0" away (p = ' in both[1].explanation
+    assert ", and not of the burst, " in both[1].explanation
+    assert both[1].explanation.endswith(" away (p < 1e-12).")
 
 
 @pytest.mark.slow

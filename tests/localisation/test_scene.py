@@ -3,11 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mxtvhf.localisation.background import background_shapes
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import SourceFit
 from mxtvhf.localisation.position import default_psf
-from mxtvhf.localisation.scene import Scene, SceneSource
+from mxtvhf.localisation.scene import Factors, Scene, SceneSource
 from support.fields import draw_field
 
 PSF = default_psf()
@@ -52,7 +51,7 @@ def test_all_fractions_add_up_to_one(good):
         energy, *others = scene.parts
         assert energy.sum() == pytest.approx(1.0)
         for parts in others:
-            assert parts.sum() == pytest.approx(len(scene.shapes))
+            assert parts.sum() == pytest.approx(len(scene.factors.members[0]))
             assert (parts >= 0.0).all()
 
 
@@ -96,7 +95,7 @@ def test_the_overall_density_is_the_mean_over_the_good_pixels(good):
         spread = replace(
             scene,
             counts=counts,
-            shapes=background_shapes(column, row, good, these.vignetting),
+            factors=Factors.of(counts),
             sources=tuple(SceneSource.of(counts, PSF, at(*place)) for place in PLACES),
         )
         np.testing.assert_allclose(spread.overall, scene.overall[photon], rtol=1e-9)
@@ -181,3 +180,12 @@ def test_a_well_known_spectrum_is_kept_and_a_misfit_shows_as_a_gain():
     assert known.gain_when_free == pytest.approx(2.0 * (free.log_likelihood - known.log_likelihood), abs=0.5)
     assert known.gain_when_free > 20.0
     assert free.gain_when_free == 0.0
+
+
+def test_the_only_source_leaves_the_fitted_background():
+    empty = background_of()
+    whole = with_both(empty)
+    single = empty.with_sources(whole.sources[:1], PARTS[:1])
+    assert single.refitted_without(0) is empty
+    assert whole.refitted_without(0).sources == whole.sources[1:]
+    assert whole.refitted_without(0).log_likelihood >= whole.without(0).log_likelihood

@@ -6,10 +6,11 @@ import pytest
 from benchmarks.realsky.optics import Optics
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.constants import detection_constants
+from mxtvhf.localisation.likelihood import maximise
 from mxtvhf.localisation.position import default_psf
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
-from mxtvhf.localisation.sources import _known_sources, find_sources, needed_ts
+from mxtvhf.localisation.sources import _distinct, _known_sources, find_sources, needed_ts
 from support.fields import draw_field
 
 PSF = default_psf()
@@ -198,3 +199,14 @@ def test_a_poorly_known_background_keeps_the_usual_thresholds():
     usual, lower = needed_ts(counts), needed_ts(known_flat(counts, 101.0))
     assert lower == detection_constants().known_background.ts_threshold < usual
     assert needed_ts(known_flat(counts, 99.0)) == usual
+
+
+def test_climbs_to_the_same_maximum_count_once():
+    counts = Scene.of_background(
+        draw_field(1, [(*BURST, 150), (60.0, 200.0, 150)]).counts()
+    ).photons_to_explain
+    starts = [(120.0, 125.0, 10.0), (126.0, 118.0, 9.0), (60.0, 200.0, 10.0), (55.0, 206.0, 11.0)]
+    climbs = [maximise(counts, PSF, start) for start in starts]
+    distinct = _distinct(climbs)
+    assert distinct == [climbs[0], climbs[2]]
+    assert np.hypot(distinct[1].x - 60.0, distinct[1].y - 200.0) < 15.0

@@ -14,22 +14,22 @@ FORKED = textwrap.dedent("""
     load_plugins()
 
     if os.fork() == 0:
+        import sys
         from mxtvhf_airflow import listener
-        from mxtvhf_airflow.web import app
-        def create_app():
-            raise AssertionError("made anew")
-        app.create_app = create_app
         from airflow.sdk.listener import get_listener_manager
         print("listens:", get_listener_manager().pm.is_registered(listener), flush=True)
+        print("pages:", "mxtvhf_airflow.web.app" in sys.modules, flush=True)
         os._exit(0)
     print("ended with", os.wait()[1], flush=True)
 """)
 
 
-def test_the_plugin_and_its_pages_are_loaded_before_the_fork(beside_plugins):
+def test_the_plugin_is_loaded_before_the_fork_but_not_its_pages(beside_plugins):
+    """A process that shows no page starts 1 s faster and needs 75 MB less without the web application."""
     status, told = beside_plugins(FORKED)
-    assert status == 0
+    assert status == 0, told
     assert "listens: True" in told
+    assert "pages: False" in told
     assert told.rstrip().endswith("ended with 0")
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_all_entries_of_the_threat_model_are_there():
 def test_the_bill_of_materials_names_what_is_pinned(tmp_path):
     out = tmp_path / "sbom.json"
     options = ["--no-validate", "--output-reproducible", "--output-file", str(out)]
-    program = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements"]
+    program = [str(Path(sys.prefix) / "sbom" / "bin" / "cyclonedx-py"), "requirements"]
     subprocess.run([*program, *options, str(PROJECT / "requirements.txt")], check=True, capture_output=True)
     found = {(part["name"], part["version"]) for part in json.loads(out.read_text())["components"]}
     pins = re.findall(

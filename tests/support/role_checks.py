@@ -21,7 +21,7 @@ def walk(routes, prefix):
             yield from walk(getattr(route, "routes", None) or [], prefix + route.path)
             yield ("GET", prefix + route.path + "/x")
 
-apps = MxtVhfPlugin.fastapi_apps
+apps = MxtVhfPlugin().fastapi_apps
 print(json.dumps([entry for app in apps for entry in walk(app["app"].routes, app["url_prefix"])]))
 """
 

@@ -14,8 +14,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.headers = self.headers
         if not self.server.on_request():
             return
-        self.send_response(self.server.status)
-        if self.server.status == 302:
+        status = self.server.status
+        if self.server.then is not None:
+            # Before the answer is sent: the client's next request may arrive at once.
+            self.server.status, self.server.then = self.server.then, None
+        self.send_response(status)
+        if status == 302:
             self.send_header("Location", "/elsewhere")
         if self.server.kind is not None:
             self.send_header("Content-Type", self.server.kind)
@@ -24,8 +28,6 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", "0")
         self.end_headers()
-        if self.server.then is not None:
-            self.server.status, self.server.then = self.server.then, None
         while self.server.endless:
             try:
                 self.wfile.write(b"1\r\nx\r\n")

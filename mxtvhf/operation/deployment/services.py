@@ -21,9 +21,8 @@ from mxtvhf.operation.deployment.migrations import wait_for_migrations
 from mxtvhf.operation.deployment.servers import in_memory, nats_configuration, redis_configuration
 from mxtvhf.operation.deployment.service import Service
 from mxtvhf.operation.deployment.service_health import ALIVE_FILE
-from mxtvhf.operation.stack.airflow_config import password_file
+from mxtvhf.operation.stack.airflow_config import AIRFLOW, password_file
 
-AIRFLOW = (sys.executable, "-m", "airflow")
 MXTVHF = (sys.executable, "-m", "mxtvhf")
 # Log servers listen on all addresses and are not needed: the API server reads logs in the state folder.
 NO_LOG_SERVER = "--skip-serve-logs"

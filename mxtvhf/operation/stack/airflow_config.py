@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import write_atomically
 from mxtvhf.settings import ADMIN, Role
 
+AIRFLOW = (sys.executable, "-m", "mxtvhf_airflow")
+"""Command of Airflow's long-running processes; needs `process_environment`."""
 LONGEST_TASK_S = 3600
 """Longest run time of a task, seconds. Airflow ends a task that runs longer."""
 

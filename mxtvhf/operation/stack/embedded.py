@@ -22,6 +22,7 @@ from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import RUN_DAG_IDS
 from mxtvhf.operation.stack.access import address_file
 from mxtvhf.operation.stack.airflow_config import (
+    AIRFLOW,
     admin_password,
     airflow_environment,
     loopback_without_proxy,
@@ -159,17 +160,16 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
     for folder in (settings.products, settings.inbox):
         folder.mkdir(parents=True, exist_ok=True)
     python = sys.executable
-    airflow = [python, "-m", "airflow"]
     processes.start(
         "gp",
         [python, "-m", "mxtvhf", "gp", "--port", str(gp_port), "--data", str(settings.products),
          "--state", str(settings.home / "gp")],
     )  # fmt: skip
     # Log servers listen on all addresses and are not needed: the API server reads the logs on disk.
-    processes.start("scheduler", [*airflow, "scheduler", "--skip-serve-logs"])
-    processes.start("api-server", [*airflow, "api-server"])
-    processes.start("dag-processor", [*airflow, "dag-processor"])
-    processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"])
+    processes.start("scheduler", [*AIRFLOW, "scheduler", "--skip-serve-logs"])
+    processes.start("api-server", [*AIRFLOW, "api-server"])
+    processes.start("dag-processor", [*AIRFLOW, "dag-processor"])
+    processes.start("triggerer", [*AIRFLOW, "triggerer", "--skip-serve-logs"])
 
 
 def migrate(processes: ProcessGroup, state: Path) -> None:

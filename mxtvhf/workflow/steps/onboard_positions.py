@@ -10,7 +10,7 @@ from pathlib import Path
 from mxtvhf.crosscheck.model import PhotonEvidence
 from mxtvhf.events.onboard_file import CARD, OnboardSource, read_onboard_file
 from mxtvhf.instrument.pointing import Pointing
-from mxtvhf.localisation.model import Localisation, OnboardVerdict
+from mxtvhf.localisation.model import Localisation, OnboardJudgement, OnboardVerdict
 from mxtvhf.localisation.onboard import OnboardClaim
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert
@@ -61,20 +61,22 @@ def onboard_claims(
 
 
 def photon_evidence(localisation: Localisation | None) -> tuple[PhotonEvidence, ...]:
-    """Return how the photons support the on-board positions, for the cross-check.
+    """Return how the photons support the on-board positions as those of the burst, for the cross-check.
 
     Parameters
     ----------
     localisation
         Result of ``vhf_localisation``; None if the step failed.
     """
+    return tuple(map(_evidence, localisation.onboard if localisation else ()))
+
+
+def _evidence(judged: OnboardJudgement) -> PhotonEvidence:
+    label, other = judged.position.label, judged.other_source
+    if other is not None:
+        return PhotonEvidence(label=label, supported=False, other_source=other)
     supported = {OnboardVerdict.SUPPORTED: True, OnboardVerdict.CONTRADICTED: False}
-    return tuple(
-        PhotonEvidence(
-            label=judged.position.label, supported=supported.get(judged.verdict), p_value=judged.p_value
-        )
-        for judged in (localisation.onboard if localisation else ())
-    )
+    return PhotonEvidence(label=label, supported=supported.get(judged.verdict), p_value=judged.p_value)
 
 
 def packet_position(localisation: Localisation | None) -> Position | None:

@@ -139,13 +139,14 @@ def vhf_localisation(
         "ts": found.ts, "places_ts": found.places_ts, "n_source": found.n_source,
         "n_background": found.n_background, "uses": _uses(evidence, found),
         "not_used": _not_used(evidence, found),
-        "onboard": judge_onboard(found, claims, found.others),
     }  # fmt: skip
     if not found.detected:
+        facts["onboard"] = judge_onboard(found, claims)
         return _no_source(found, events.exposure_s, calibration, faults, facts)
     sources = located_sources(found, pointing, events, calibration, alerts)
     burst, choice = choose_burst(sources)
-    chosen = (found, *found.others)[sources.index(burst)]
+    by_name = {source.name: one for source, one in zip(sources, (found, *found.others), strict=True)}
+    chosen = by_name.pop(burst.name)
     regions: tuple[CredibleRegion, ...] = ()
     products: dict[str, Product] = {}
     if out is not None and chosen.posterior is not None:
@@ -155,6 +156,7 @@ def vhf_localisation(
     # The photons of the other sources are listed with them, not as background.
     others = sum(source.n_source for source in sources if source is not burst)
     facts |= {
+        "onboard": judge_onboard(chosen, claims, by_name),
         "uses": _uses(evidence, chosen),
         "ts": chosen.ts,
         "places_ts": chosen.places_ts,

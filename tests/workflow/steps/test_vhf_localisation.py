@@ -23,6 +23,7 @@ from mxtvhf.simulator.gp.analysis import localise_events
 from mxtvhf.simulator.notices import eclairs_wakeup_notice
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude, seen_with
+from mxtvhf.workflow.steps.onboard_positions import photon_evidence
 from mxtvhf.workflow.steps.photons_extraction import Extraction
 from mxtvhf.workflow.steps.vhf_localisation import in_band, unplaced_localisation, vhf_localisation
 from support.alerts import alert_of
@@ -359,6 +360,20 @@ def test_the_onboard_positions_are_judged_by_the_photons(tmp_path):
     assert wrong.separation_arcsec == pytest.approx(11.7 * pixel_scale_arcsec(), abs=60.0)
     assert wrong.p_value < 1e-3 < right.p_value
     assert vhf_localisation(event_file(tmp_path, burst())).onboard == ()
+
+
+def test_an_onboard_position_of_another_source_does_not_support_the_burst(tmp_path):
+    """The cross-check called it consistent with the burst, because the photons show a source there, too."""
+    photons = burst().merged(burst(seed=3, x=180.0, y=200.0, counts=200, background=0))
+    product = onboard_file(tmp_path, (100.3, 60.2), (180.0, 200.0))
+    found = vhf_localisation(event_file(tmp_path, photons), onboard=product)
+    assert [source.name for source in found.sources] == ["S1", "S2"]
+    assert found.chosen == "S1"
+    assert [(judged.verdict, judged.other_source) for judged in found.onboard] == [
+        (OnboardVerdict.SUPPORTED, None),
+        (OnboardVerdict.SUPPORTED, "S2"),
+    ]
+    assert [one.supported for one in photon_evidence(found)] == [True, False]
 
 
 def test_a_notice_of_mxt_is_judged_alike(tmp_path):
