@@ -12,16 +12,18 @@ from mxtvhf.models.ids import canonical_ivorn
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import OddValues, Parameters, finite, shown, utc
 from mxtvhf.notices.voevent import parse_xml
-from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
 
-_IDENTIFIERS = ("TrigID", "GraceID", "EVENT_ID_NUM", "AMON_ID", "event_id", "Trigger_ID")
+_IDENTIFIERS = ("TrigID", "GraceID", "EVENT_ID_NUM", "AMON_ID", "event_id", "Trigger_Number", "Trigger_ID")
 _SIGNIFICANCES = ("Image_Signif", "Burst_Signif", "Rate_Signif", "Det_Signif", "SNR", "Signif")
 _LINKS = ("EventPage", "skymap_fits", "LightCurve_URL", "LocationMap_URL")
 _NOT_BURST = {"Def_NOT_a_GRB": "not a GRB", "Target_in_Blk_Catalog": "a known source"}
 """Flags of a notice about an event that is not a burst -> class."""
 _TEST_IDENTIFIER = "99999"
 """TrigID of the regular test notices of Swift."""
+_GECAM_TESTS = 100_000_000
+"""First Trigger_Number of the test notices of GECAM (gcn.nasa.gov/missions/gecam)."""
 
 
 def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
@@ -72,6 +74,8 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
     ]
     flags = {name: odd.left_out(what.flag, name) for name in _NOT_BURST if what.has(name)}
     others = [_NOT_BURST[name] for name, value in flags.items() if value]
+    if (named := odd.left_out(what.text, "SRC_CLASS")) and (other := class_of_no_burst({named: 1.0})):
+        others.append(one_line(other, 60))
     map_link = odd.left_out(what.link, "skymap_fits")
     links = web_links(odd.left_out(what.link, name) for name in _LINKS)
     return SkyNotice(
@@ -84,11 +88,12 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
         received=received,
         area=odd.left_out(_area, coordinates, known),
         map_problem="the notice only links its sky map, and maps are not downloaded" if map_link else "",
-        systematic_included=mission != "Fermi",
+        systematic_included=mission not in ("Fermi", "GECAM"),
         significance=_significance(what, odd),
         is_test=role == "test" or event_id == _TEST_IDENTIFIER or event_id.startswith(("MS", "TS", "MTS"))
+        or (mission == "GECAM" and event_id.isdecimal() and int(event_id) >= _GECAM_TESTS)
         or bool(odd.left_out(what.flag, "Test_Submission")),
-        is_burst=not others if flags else None,
+        is_burst=not others if flags or named else None,
         classified_as=", ".join(others),
         cites=tuple(cites),
         links=links,

@@ -161,7 +161,8 @@ def test_a_gravitational_wave_comes_before_the_burst(store, after_s, named):
 
 def test_an_event_of_an_unknown_mission_has_no_probability(store):
     file(
-        store, write_sky_voevent("ivo://example.org/GECAM#T_1", T0, event_id="1", position=(171.0, 63.6, 2.0))
+        store,
+        write_sky_voevent("ivo://example.org/HERMES#T_1", T0, event_id="1", position=(171.0, 63.6, 2.0)),
     )
     (one,) = found(store).coincidences
     assert (one.chance_probability, one.association, one.chance) == (None, "possible", "unknown")

@@ -116,7 +116,8 @@ def test_alerts_of_lvk_are_read_with_their_map():
         ("ivo://nasa.gsfc.gcn/INTEGRAL#SPIACS_1", "INTEGRAL SPI-ACS"),
         ("ivo://nasa.gsfc.gcn/MAXI#Unknown_1", "MAXI GSC"),
         ("ivo://nasa.gsfc.gcn/AMON#ICECUBE_GOLD_1", "IceCube track alerts"),
-        ("ivo://example.org/GECAM#Trigger_1", "GECAM"),
+        ("ivo://nasa.gsfc.gcn/GECAM#FLT_Event_2024-01-12T05:44:04.96_000018-768", "GECAM"),
+        ("ivo://example.org/HERMES#Trigger_1", "HERMES"),
     ],
 )
 def test_each_mission_is_read_from_voevents(ivorn, detector):
@@ -124,7 +125,7 @@ def test_each_mission_is_read_from_voevents(ivorn, detector):
     notice = read(raw)
     assert is_sky_notice(raw)
     assert (notice.detector, notice.event_id, notice.time) == (detector, "796863442", T0)
-    assert notice.area.containment == (0.683 if detector == "Fermi GBM" else 0.9)
+    assert notice.area.containment == (0.683 if detector in ("Fermi GBM", "GECAM") else 0.9)
 
 
 def test_retractions_tests_and_pointings_are_recognised():
@@ -139,6 +140,20 @@ def test_retractions_tests_and_pointings_are_recognised():
     assert read(gbm(alert_tense="planned")).kind == "other"
     flagged = write_sky_voevent(ivorn, T0, event_id="1", params={"Def_NOT_a_GRB": "true"})
     assert (read(flagged).is_burst, read(flagged).classified_as) == (False, "not a GRB")
+
+
+def test_notices_of_gecam_are_read_with_their_number_and_class():
+    ivorn = "ivo://nasa.gsfc.gcn/GECAM#FLT_Event_1"
+
+    def gecam(number, source_class):
+        params = {"Trigger_Number": number, "SRC_CLASS": source_class}
+        return read(write_sky_voevent(ivorn, T0, event_id="", position=(238.0, 0.0, 3.0), params=params))
+
+    burst = gecam("260", "GRB")
+    assert (burst.detector, burst.event_id, burst.is_burst, burst.is_test) == ("GECAM", "260", True, False)
+    assert not burst.systematic_included
+    assert (gecam("261", "SGR").is_burst, gecam("261", "SGR").classified_as) == (False, "SGR")
+    assert gecam("100000001", "GRB").is_test
 
 
 def test_our_own_notices_and_packets_are_none():
