@@ -23,6 +23,9 @@ _FEWEST_MERGED = 4000
 _WEIGHT_STEPS = 8
 """Steps per power of two into which the weights of many photons are grouped."""
 
+_UNWEIGHTED = ("total", "area", "_complete", "_cells")
+"""Cached properties that do not depend on the weights."""
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -156,7 +159,7 @@ class Counts:
         return (
             self
             if self.template_weights is None
-            else replace(self, weights=probability @ self.template_weights)
+            else self._reweighted(weights=probability @ self.template_weights)
         )
 
     def against(self, density: Floats, overall: Floats) -> Counts:
@@ -170,8 +173,7 @@ class Counts:
             Its mean over the good pixels, at the energy and time of each entry.
         """
         weights = np.ones(self.number.size) if self.weights is None else self.weights
-        return replace(
-            self,
+        return self._reweighted(
             weights=weights / density,
             template_weights=None if self.template_weights is None else self.template_weights / density,
             concentration=density / overall,
@@ -184,8 +186,14 @@ class Counts:
         The source then has the energies and times of everything else.
         """
         if self.concentration is None:
-            return replace(self, weights=None, template_weights=None)
-        return replace(self, weights=1.0 / self.concentration, template_weights=None)
+            return self._reweighted(weights=None, template_weights=None)
+        return self._reweighted(weights=1.0 / self.concentration, template_weights=None)
+
+    def _reweighted(self, **changes: Floats | None) -> Counts:
+        """Return the photons with other weights; the sums over photons and pixels are not computed again."""
+        other = replace(self, **changes)  # type: ignore[arg-type]
+        vars(other).update({name: vars(self)[name] for name in _UNWEIGHTED if name in vars(self)})
+        return other
 
     @property
     def overall_weights(self) -> Floats | None:

@@ -143,6 +143,9 @@ class Scene:
         Sources in the order in which they were found.
     empty
         The fitted background without sources; None: this scene has none.
+    last
+        Last fitted fractions of the components of each factor and of the sources, from which the next fit of
+        the factor starts; None: not fitted yet.
     """
 
     counts: Counts
@@ -152,6 +155,7 @@ class Scene:
     source_fractions: Floats
     sources: tuple[SceneSource, ...]
     empty: Scene | None = None
+    last: tuple[Floats | None, ...] = (None, None, None)
 
     @classmethod
     def of_background(cls, counts: Counts) -> Scene:
@@ -199,15 +203,19 @@ class Scene:
         """Return the scene with the fractions of one factor of the background, and of the sources, fitted."""
         own = self._own_parts(kind)
         densities = [self._background_densities(kind), *(source.density for source in self.sources)]
-        start = np.concatenate([self.background_fraction * own, self.source_fractions])
+        start = self.last[kind]
+        if start is None or start.size != own.size + len(self.sources):
+            start = np.concatenate([self.background_fraction * own, self.source_fractions])
         fitted = mixture_fractions(
             np.vstack(densities), self.counts.number, self._expected(kind), start, self._known_sums(kind)
         )
+        last = (*self.last[:kind], fitted, *self.last[kind + 1 :])
         background = float(fitted[: own.size].sum())
         if not background > _NOTHING:
-            return replace(self, background_fraction=0.0, source_fractions=fitted[own.size :])
+            return replace(self, background_fraction=0.0, source_fractions=fitted[own.size :], last=last)
         return replace(
             self,
+            last=last,
             parts=self._parts_with(kind, fitted[: own.size] / background),
             background_fraction=background,
             source_fractions=fitted[own.size :],

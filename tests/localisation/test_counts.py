@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,3 +150,15 @@ def test_the_mean_weight_uses_the_shares_of_the_templates():
     np.testing.assert_allclose(counts.weights, [1.5, 3.5])
     np.testing.assert_allclose(Counts.from_photons(column, row, weights, GOOD).weights, [2.0, 3.0])
     np.testing.assert_allclose(counts.averaged_over_templates(np.array([0.0, 1.0])).weights, [3.0, 2.0])
+
+
+def test_other_weights_keep_the_sums_over_pixels_and_photons():
+    good = GOOD.copy()
+    good[:, 40:90] = 0.5
+    counts = draw_field(1, [(100.0, 60.0, 100)]).counts(good)
+    before = counts.total, counts.area, counts.enclosed(np.ones(256), np.ones(256))
+    other = counts.averaged_over_templates(np.eye(len(counts.template_weights))[0])
+    after = other.total, other.area, other.enclosed(np.ones(256), np.ones(256))
+    assert before == after
+    fresh = replace(other)
+    assert (fresh.total, fresh.area) == before[:2]

@@ -189,3 +189,10 @@ def test_the_only_source_leaves_the_fitted_background():
     assert single.refitted_without(0) is empty
     assert whole.refitted_without(0).sources == whole.sources[1:]
     assert whole.refitted_without(0).log_likelihood >= whole.without(0).log_likelihood
+
+
+def test_a_fit_does_not_depend_on_the_fractions_that_it_starts_from():
+    whole = with_both(background_of())
+    anew = replace(whole, last=(None, None, None)).fitted()
+    assert whole.fitted().log_likelihood == pytest.approx(anew.log_likelihood, abs=0.05)
+    np.testing.assert_allclose(whole.fitted().source_fractions, anew.source_fractions, atol=2e-3)
