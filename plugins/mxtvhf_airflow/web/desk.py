@@ -1,8 +1,8 @@
 """The pages of the Burst Advocate's desk below ``/mxtvhf/desk``, behind Airflow's login.
 
 ``app.create_app`` mounts them and checks on every route that the user may read runs. ``mxtvhf.desk`` renders
-the pages, and this module collects their content. Heavy imports are inside the functions, because every
-Airflow process imports this module.
+the pages, and this module collects their content. Heavy imports are inside the functions, because the API
+server would otherwise start later.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ def visible(request: Request, ra: RightAscension, dec: Declination, at: Moment =
 
 def _desk_state(request: Request, session: Session) -> Callable[[Run, ReportSummary | None], str | None]:
     """Return a function that returns the desk's state of a run."""
-    # Imported here, because the import is heavy and every Airflow process imports this module.
+    # Imported here, because the import is heavy and would delay the start of the API server.
     from mxtvhf.desk.files import DeskFiles
 
     files = DeskFiles(_settings(request))
