@@ -47,11 +47,15 @@ MXT_SCHEMA = Path(__file__).parents[2] / "data" / "mxt_notice.schema.json"
 
 
 @pytest.fixture(scope="session")
-def notice_schema():
+def notice_schema(request):
     """The schema of a notice of MXT, of GCN's core schemas that `tools/test-schemas.sh` has brought.
+
+    Without npm there is none, so every test that needs it must be marked.
 
     It has the parts that pull request 245 of nasa-gcn/gcn-schema proposes, and those of a follow-up.
     """
+    needed_by = [item for item in request.session.items if "notice_schema" in item.fixturenames]
+    assert [item.name for item in needed_by if item.get_closest_marker("service") is None] == []
     paths = [*GCN_SCHEMA.glob("*.schema.json"), *GCN_SCHEMA.glob("models/*.schema.json")]
     schemas = [json.loads(path.read_text()) for path in paths]
     known = Registry().with_resources((schema["$id"], Resource.from_contents(schema)) for schema in schemas)
@@ -381,6 +385,7 @@ def no_detection():
     return build_headline(report(localisation=nothing.model_dump(), **fields))
 
 
+@pytest.mark.service
 def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mxt(notice_schema):
     """The notice gave ECLAIRs' position as one of MXT, and no text said that MXT sees nothing."""
     made = texts(announcement(no_detection()))
@@ -557,6 +562,7 @@ def retraction(**changes):
     return announcement(report(localisation=LOCALISATION, analysis=analysis()), **{**fields, **changes})
 
 
+@pytest.mark.service
 def test_a_retraction_names_the_announcement_and_the_reason_and_has_no_measurement(notice_schema):
     made = {name: text.decode() for name, text in texts(retraction(supersedes_circular=44454)).items()}
     assert all(WHY in text for text in made.values())
@@ -584,6 +590,7 @@ def test_any_retraction_is_a_valid_voevent():
     ("circular_before", "words"),
     [(44454, "that we reported in GCN Circ. 44454."), (None, "that we reported earlier.")],
 )
+@pytest.mark.service
 def test_an_update_names_the_superseded_announcement(notice_schema, circular_before, words):
     announced = announcement(
         report(localisation=LOCALISATION), supersedes=OURS_BEFORE, supersedes_circular=circular_before
@@ -596,6 +603,7 @@ def test_an_update_names_the_superseded_announcement(notice_schema, circular_bef
     assert (sent["alert_type"], sent["reference"]["supersedes"]) == ("update", OURS_BEFORE)
 
 
+@pytest.mark.service
 def test_a_known_source_is_not_called_a_burst(notice_schema):
     """Its notice said ``ref_type: GRB``, and its circular was a paragraph of probabilities."""
     known = report(verdict="known source", associations=(MATCH,), localisation=LOCALISATION)
@@ -649,6 +657,7 @@ def test_significance_rate_and_decay_are_given_if_determined():
         assert "fades" not in text
 
 
+@pytest.mark.service
 def test_the_name_of_the_event_opens_the_subject(notice_schema):
     named = announcement(report(), event="GRB 260511A", byline=("A. Lovelace (CEA)", "D. Example (CEA)"))
     written = circular_of(named)
@@ -676,6 +685,7 @@ def test_the_gcn_form_is_filled_in_without_our_marks():
     assert len(address.geturl()) < 8000
 
 
+@pytest.mark.service
 def test_a_comment_with_markup_and_2000_characters_is_plain_text_everywhere(notice_schema):
     comment = "<script>alert(1)</script> & ]]> " + 1900 * "x"
     announced = announcement(report(), comment=comment)
