@@ -69,7 +69,7 @@ class SkyNotices:
             stop.wait(time.monotonic() - began)
 
     def _next(self, backlog: Iterator[_Stored]) -> _Stored | None:
-        """Return a new notice, or else one of the backlog; None if there is none for `WAIT_S`."""
+        """Return the next new notice, otherwise one of the backlog, or None if none arrives in `WAIT_S`."""
         if self._waiting.empty() and (missed := next(backlog, None)) is not None:
             return missed
         try:

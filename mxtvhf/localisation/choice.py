@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mxtvhf.localisation.model import LocalisedSource
 
-_FADES = 0.9
+SURE = 0.9
 """Probability from which a source counts as fading, or as steady."""
 
 
@@ -38,8 +38,8 @@ def _reasons(source: LocalisedSource) -> tuple[tuple[bool, str], ...]:
         (source.known_as is None, "matches no bright catalogued source"),
         (bool(source.in_eclairs), "lies within the ECLAIRs error radius"),
         (source.extent_arcmin is None, "looks like a point source"),
-        ((source.fading or 0.0) >= _FADES, "fades"),
-        (source.fading is None or source.fading > 1.0 - _FADES, "may fade"),
+        ((source.fading or 0.0) >= SURE, "fades"),
+        (source.fading is None or source.fading > 1.0 - SURE, "may fade"),
     )
 
 

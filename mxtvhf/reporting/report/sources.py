@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from mxtvhf.crosscheck.bayes import probability_text
 from mxtvhf.crosscheck.model import SourceIdentity
+from mxtvhf.localisation.choice import SURE
 from mxtvhf.localisation.model import Localisation, LocalisedSource
 from mxtvhf.models.angles import angle_text, radius_text, separation_arcsec
 from mxtvhf.reporting.report.model import Report
 
-_SURE = 0.9
-"""Probability from which a source is called fading or steady."""
 _CROWDED = 3
 """Number of found sources from which the field is called crowded. Of 20 sources 3 to 6 are found, most of
 them blends (``docs/explanation/real-sky.md``)."""
@@ -99,9 +98,9 @@ def variability_text(source: LocalisedSource) -> str:
     """Describe the variability of a source."""
     if source.fading is None or source.decay_index is None:
         return "unknown (no T0)"
-    if source.fading >= _SURE:
+    if source.fading >= SURE:
         return f"fading, index {source.decay_index:.1f}"
-    if source.fading <= 1.0 - _SURE:
+    if source.fading <= 1.0 - SURE:
         return "steady"
     return f"unclear (fading {probability_text(source.fading)})"
 
