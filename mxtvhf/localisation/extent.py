@@ -1,7 +1,8 @@
 """Test whether a source is wider than the PSF.
 
-The width of the PSF core is known within an error, so a wide image is first explained by a wider core. Beyond
-that, a Gaussian brightness is tried: an extended source, or several unresolved sources.
+The width of the PSF core is known within an error, so a wide image is first explained by a wider core, and
+that of a bright source also by another shape of the PSF. Beyond that, a Gaussian brightness is tried: an
+extended source, or several unresolved sources.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from mxtvhf.instrument.constants import pixel_scale_arcsec
-from mxtvhf.instrument.psf import ExtendedPsf, SeparablePsf, VariableWidthPsf
+from mxtvhf.instrument.psf import ExtendedPsf, LobsterEyePsf, SeparablePsf, VariableWidthPsf
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
 from mxtvhf.localisation.likelihood import SourceFit, best_log_likelihood
+from mxtvhf.localisation.shape import with_free_shape
 from mxtvhf.models.arrays import Floats
 
 _WIDTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -32,7 +34,8 @@ class WiderFits:
     Attributes
     ----------
     point
-        Highest ln L of a point source, including the prior of the core width.
+        Highest ln L of a point source, including the priors of the core width and, for a bright source, of
+        the PSF shape.
     best
         Highest ln L of a core of any width or of an extended source, without prior.
     extended
@@ -77,6 +80,12 @@ def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
     if found.is_extended and isinstance(psf, VariableWidthPsf) and likely.size > 1:
         point = max(found.point, _best_core(counts, psf, fit, int(likely.argmax())))
         found = replace(found, point=point, best=max(best, point))
+    # Rotated arms, too, make the image of a bright source wider.
+    bright = fit.source_fraction * counts.total >= detection_constants().further.bright
+    if found.is_extended and bright and isinstance(psf, LobsterEyePsf):
+        core = int(likely.argmax())
+        shape = with_free_shape(counts, psf, fit, _WIDTHS[core] * psf.width_sigma)
+        found = replace(found, point=max(found.point, float(likely[core]) + shape.gain))
     return found
 
 

@@ -1,11 +1,15 @@
+import zlib
+
 import numpy as np
 import pytest
 
 from benchmarks.realsky.facts import pixel_arcmin
 from benchmarks.realsky.optics import Optics, on_detector
+from benchmarks.realsky.scene import draw
+from benchmarks.realsky.shapes import shape_cases
 from mxtvhf.instrument.psf import ExtendedPsf
 from mxtvhf.localisation.extent import wider_fits
-from mxtvhf.localisation.position import default_psf
+from mxtvhf.localisation.position import default_psf, localise
 from mxtvhf.localisation.sources import find_sources
 from support.fields import draw_field
 
@@ -50,6 +54,23 @@ def test_a_core_of_any_likely_width_is_a_point_source(core_fwhm_arcmin, number):
     for seed in range(3):
         (source,) = found(100 + seed, Optics(core_fwhm_arcmin), number)
         assert not isinstance(source.psf, ExtendedPsf)
+
+
+@pytest.mark.parametrize("trial", [6, 27])
+def test_rotated_arms_are_no_extended_source(trial):
+    """The radius of an extended source would not include the error of the PSF shape."""
+    case = next(
+        case
+        for case in shape_cases()
+        if case.name == "optics: arms rotated 10 degrees" and case.sources[0].counts == 5000
+    )
+    own = zlib.crc32(f"{case.name} {case.sources[0].counts}".encode())
+    drawn = draw(case, np.random.default_rng((41, own, trial)))
+    found = localise(drawn.column, drawn.row, find_hot_pixels=False)
+    assert not isinstance(found.evidence.psf, ExtendedPsf)
+    assert np.degrees(found.shape.shape.roll) == pytest.approx(10.0, abs=2.0)
+    error = np.hypot(*(np.array([found.x, found.y]) - drawn.places[0]))
+    assert 60.0 * pixel_arcmin() * error <= found.r90
 
 
 def test_a_point_source_beside_diffuse_emission_stays_a_point_source():
