@@ -32,8 +32,6 @@ class KnownBackgroundRule(Constants):
 
     ts_threshold: float = Field(ge=0.0, le=1e4)
     """Lowest TS."""
-    places_ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Lowest TS of the positions given energies and times."""
     ts_over_free: float = Field(ge=0.0, le=1e4)
     """Lowest TS relative to a background of free spectrum without a source."""
     disagreement: float = Field(ge=0.0, le=1e4)

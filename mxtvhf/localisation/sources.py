@@ -99,7 +99,7 @@ class FoundSource:
         limits, gained = detection_constants(), 2.0 * self.fit.log_prior
         return (
             self.ts + gained >= needed_ts(self.counts)
-            and self.places_ts + gained >= needed_places_ts(self.counts)
+            and self.places_ts + gained >= limits.source.places_ts_threshold
             and self.ts_over_free + gained >= limits.known_background.ts_over_free
             and self.photons >= limits.source.least_photons
         )
@@ -126,18 +126,6 @@ def usual_ts(counts: Counts) -> float:
     """
     limits = detection_constants().source
     return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
-
-
-def needed_places_ts(counts: Counts) -> float:
-    """Return the detection threshold of the position-only TS for these photons.
-
-    Parameters
-    ----------
-    counts
-        Photons of the field.
-    """
-    limits = detection_constants()
-    return (limits.known_background if counts.well_known else limits.source).places_ts_threshold
 
 
 def find_sources(

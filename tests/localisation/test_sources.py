@@ -1,9 +1,12 @@
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.realsky.known_background import KNOWN, known_cases, located
 from benchmarks.realsky.optics import Optics
+from benchmarks.realsky.scene import draw
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.likelihood import maximise
@@ -192,6 +195,17 @@ def test_a_field_unlike_the_known_background_is_fitted_without_it():
         assert not found.detected
         assert found.counts.known is None
         assert empty.counts.known is None
+
+
+@pytest.mark.parametrize(("name", "trial"), [("sky 10 %", 249), ("sky 25 %", 172)])
+def test_an_outdated_record_of_the_background_makes_no_source(name, trial):
+    """Fields of 50 photons with a TS above 17 whose positions alone have a TS of 11 only."""
+    case = next(case for case in known_cases() if case.name == f"empty: {name}, {KNOWN}")
+    own = zlib.crc32(f"empty: {name} {case.background.counts}".encode())
+    found = located(case, draw(case, np.random.default_rng((41, own, trial))))
+    assert found.with_known_background
+    assert found.ts > detection_constants().known_background.ts_threshold
+    assert not found.detected
 
 
 def test_a_poorly_known_background_keeps_the_usual_thresholds():
