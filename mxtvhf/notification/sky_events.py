@@ -57,23 +57,24 @@ class SkyWatch:
         except OSError as error:
             log_once(f"{error}; notices of other missions are not compared")
             return
-        bursts = {burst_id: notice for notice in notices for burst_id in self._near(notice, now)}
+        days = self._days(now) if notices else {}
+        bursts = {burst_id: notice for notice in notices for burst_id in _near(notice, days)}
         for burst_id, notice in bursts.items():
             self._look_at(burst_id, notice)
         self._number = number
 
-    def _near(self, notice: SkyNotice, now: datetime) -> Iterator[str]:
-        """Yield the ids of the bursts whose day can be that of the notice."""
-        before, after = (timedelta(seconds=seconds) for seconds in longest_window_s())
+    def _days(self, now: datetime) -> dict[str, datetime]:
+        """Return the beginning of the day of each burst that is compared with new notices, UTC."""
         oldest = now - timedelta(days=mission_facts().search.days)
+        days = {}
         for burst_id in self._archive.bursts():
             try:
                 day = datetime.strptime(burst_id[2:8], "%y%m%d").replace(tzinfo=UTC)
             except ValueError:
                 continue
-            margin = timedelta(days=1)
-            if day >= oldest and notice.time - after - margin <= day <= notice.time + before + margin:
-                yield burst_id
+            if day >= oldest:
+                days[burst_id] = day
+        return days
 
     def _look_at(self, burst_id: str, notice: SkyNotice) -> None:
         alerts = [alert for alert in self._alerts(burst_id) if alert.is_test == notice.is_test]
@@ -141,6 +142,13 @@ class SkyWatch:
                 no_longer_seen_by=(one.detector,) if is_lost else (),
             )
         )
+
+
+def _near(notice: SkyNotice, days: dict[str, datetime]) -> Iterator[str]:
+    """Return the ids of the bursts whose day can be that of a notice."""
+    before, after = (timedelta(days=1, seconds=seconds) for seconds in longest_window_s())
+    earliest, latest = notice.time - after, notice.time + before
+    return (burst_id for burst_id, day in days.items() if earliest <= day <= latest)
 
 
 def _key(text: str) -> str:

@@ -198,6 +198,34 @@ def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
     assert "farther from T0, not compared: 3" in result.counted
 
 
+def test_a_storm_of_one_instrument_does_not_hide_the_event_of_another(store, monkeypatch):
+    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    for number in range(20):
+        file(store, gbm(str(number), after_s=1.0 + number))
+    wxt = {"ra": OURS.ra_deg, "dec": OURS.dec_deg, "ra_dec_error": 0.05}
+    wxt |= {"mission": "Einstein Probe", "instrument": "WXT"}
+    file(store, write_gcn_json("einstein_probe/wxt/alert", "9", T0 + timedelta(hours=1), **wxt), minutes=70.0)
+    assert "Einstein Probe WXT" in {one.detector for one in found(store).coincidences}
+
+
+def test_while_notices_wait_the_result_claims_nothing_about_them(store):
+    store.note_unread()
+    assert found(store).reason == "none was read yet, because many arrived at once"
+    file(store, gbm(after_s=5_000.0), minutes=120.0)
+    result = found(store)
+    assert result.has_unread
+    assert (
+        result.nothing
+        == "No event of another mission fits in time and position among the notices read so far."
+    )
+    assert result.counted.endswith("Not checked yet: the newest notices, because many arrived at once.")
+    assert result.summary == "no probable detection by another mission; newest notices not checked yet"
+    store.note_all_read()
+    result = found(store)
+    assert result.summary == "no probable detection by another mission"
+    assert "Not checked" not in result.counted + result.nothing
+
+
 def test_the_probability_of_chance_is_true():
     """Of unrelated events at random times and directions, a fraction alpha reaches a p-value below alpha."""
     facts, random = detector_of("Fermi", "GBM"), np.random.default_rng(1)

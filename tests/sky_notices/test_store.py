@@ -40,10 +40,9 @@ def test_a_notice_is_kept_as_received_and_found_by_time_and_event(store):
     (notice,) = file(store, raw)
     (kept,) = store.folder.glob("2026-04-02/*.json")
     assert kept.read_bytes() == raw
-    times = store.times_between(T0 - DAY, T0 + DAY, is_test=False)
-    assert [(one.mission, one.instrument, one.event_id) for one in times] == [("Fermi", "GBM", "1")]
-    assert store.times_between(T0 + DAY, T0 + 2 * DAY, is_test=False) == []
-    assert store.times_between(T0 - DAY, T0 + DAY, is_test=True) == []
+    assert store.detectors(T0 - DAY, T0 + DAY, is_test=False) == [("Fermi", "GBM", 1)]
+    assert store.detectors(T0 + DAY, T0 + 2 * DAY, is_test=False) == []
+    assert store.detectors(T0 - DAY, T0 + DAY, is_test=True) == []
     assert store.of_event("Fermi", "1") == [notice]
 
 
