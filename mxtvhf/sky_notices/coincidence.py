@@ -9,8 +9,8 @@ expected number of unrelated events that fit at least as well is
 
 where ``N`` is the expected number of unrelated events in the window with a consistent position, from the rate
 of the mission's notices. (The product of two uniform numbers is below ``q`` with the probability
-``q (1 - ln q)``.) The probability of chance is ``1 - exp(-s)``. An event without a usable position is
-compared in time alone.
+``q (1 - ln q)``.) An event without a usable position is compared in time alone: ``s = N u``. The probability
+of chance is ``1 - exp(-s)``.
 """
 
 from __future__ import annotations
@@ -327,7 +327,8 @@ def compare(
     match = _match(used, store, position, facts)
     if match.is_elsewhere:
         return None
-    chance = None if facts is None else chance_probability(facts, seconds, match.fraction, match.largest)
+    place = None if match.not_checked else (match.fraction, match.largest)
+    chance = None if facts is None else chance_probability(facts, seconds, place)
     return SkyCoincidence(
         mission=last.mission,
         instrument=last.instrument,
@@ -349,7 +350,7 @@ def compare(
     )
 
 
-def chance_probability(facts: Detector, seconds: float, fraction: float = 1.0, largest: float = 1.0) -> float:
+def chance_probability(facts: Detector, seconds: float, place: tuple[float, float] | None = None) -> float:
     """Return the probability that an unrelated event of an instrument fits as well, see the module docstring.
 
     Parameters
@@ -358,16 +359,18 @@ def chance_probability(facts: Detector, seconds: float, fraction: float = 1.0, l
         Rate and time window of the instrument.
     seconds
         Time of the event after T0, within the window.
-    fraction
-        Fraction of the sky that fits at least as well.
-    largest
-        Fraction of the sky that counts as consistent.
+    place
+        Fraction of the sky that fits at least as well, and the fraction that counts as consistent; None if
+        the positions were not compared.
     """
     away = max(abs(seconds), facts.timing_s)
     window = facts.before_s + facts.after_s
-    u = (min(away, facts.before_s) + min(away, facts.after_s)) / window
-    q = max(u * fraction / largest, _SMALLEST)
-    expected = facts.rate_per_day / 86_400.0 * window * largest
+    expected = facts.rate_per_day / 86_400.0 * window
+    q = max((min(away, facts.before_s) + min(away, facts.after_s)) / window, _SMALLEST)
+    if place is None:
+        return -expm1(-expected * q)
+    fraction, largest = place
+    expected, q = expected * largest, max(q * fraction / largest, _SMALLEST)
     return -expm1(-expected * q * (1.0 - log(q))) if q < 1.0 else -expm1(-expected)
 
 
@@ -539,4 +542,5 @@ def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float
         "possible": "possibly the same event",
         "chance": "a coincidence by chance is likely",
     }[association_of(chance)]
-    return f"{notice.detector} {notice.event_id}: {when}; {where}; {chance_text(chance)}: {words}."
+    newer = " Its schema is newer than this software." if notice.is_newer_schema else ""
+    return f"{notice.detector} {notice.event_id}: {when}; {where}; {chance_text(chance)}: {words}.{newer}"

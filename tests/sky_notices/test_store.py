@@ -62,8 +62,8 @@ def test_the_log_names_the_source_of_an_unreadable_notice(store, caplog):
 
 
 def test_unreadable_notices_are_kept_and_counted(store):
-    new = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v9.0.0/gcn/notices/a.schema.json"}
-    for raw in (b'{"a": ', json.dumps(new).encode(), gbm("2", 86_400.0)):
+    old = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v1.0.0/gcn/notices/a.schema.json"}
+    for raw in (b'{"a": ', json.dumps(old).encode(), gbm("2", 86_400.0)):
         assert file(store, raw) == ()
     assert store.counts() == {"read": 0, "unreadable": 3}
     assert store.unread(T0, T0 + DAY) == 3
