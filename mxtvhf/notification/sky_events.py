@@ -93,13 +93,18 @@ class SkyWatch:
         named = _named(record)
         for one in found.coincidences:
             if one.association == "probable" and (what := _news(one, named, position)):
-                self._raise(burst_id, subject, notice, f"{one.detector}-{one.event_id}", what, one)
+                event = f"{one.detector}-{one.event_id}"
+                self._raise(
+                    burst_id, subject, notice, _seen_key(event, _withdrawals(record, event)), what, one
+                )
         sent = {one.key for one in record.occurrences}
         for lost in found.withdrawn:
             event = f"{lost.detector}-{lost.event_id}"
-            if _key(event) in sent or lost.detector in named - set(found.seen_by):
+            times = _withdrawals(record, event)
+            is_first = not times and lost.detector in named - set(found.seen_by)
+            if is_first or _seen_key(event, times) in sent:
                 what = f"{lost.words}; {found.summary}"
-                self._raise(burst_id, subject, notice, f"{event}-withdrawn", what, lost)
+                self._raise(burst_id, subject, notice, _withdrawn_key(event, times), what, lost)
 
     def _alerts(self, burst_id: str) -> list[Alert]:
         """Return the notices of a burst, which are read again only if new ones arrived."""
@@ -128,7 +133,7 @@ class SkyWatch:
         is_lost = isinstance(one, Withdrawal)
         self._ledger.raise_occurrence(
             Occurrence(
-                key=_key(key),
+                key=key,
                 event="other_mission",
                 subject=subject,
                 raised=notice.received,
@@ -153,6 +158,24 @@ def _near(notice: SkyNotice, days: dict[str, datetime]) -> Iterator[str]:
 
 def _key(text: str) -> str:
     return safe_name(f"other-{text.replace(' ', '-')}")
+
+
+def _seen_key(event: str, withdrawals: int) -> str:
+    """Return the key of the message that an event was seen; another one after each withdrawal."""
+    return _key(event if not withdrawals else f"{event}-again-{withdrawals}")
+
+
+def _withdrawn_key(event: str, withdrawals: int) -> str:
+    """Return the key of the message that an event was withdrawn once more."""
+    return _key(f"{event}-withdrawn" if not withdrawals else f"{event}-withdrawn-{withdrawals + 1}")
+
+
+def _withdrawals(record: SubjectRecord, event: str) -> int:
+    """Return how often people were notified that an event was withdrawn."""
+    sent, number = {one.key for one in record.occurrences}, 0
+    while _withdrawn_key(event, number) in sent:
+        number += 1
+    return number
 
 
 def _named(record: SubjectRecord) -> set[str]:
