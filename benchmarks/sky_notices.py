@@ -31,6 +31,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import psutil
 
 from benchmarks.alerts import write_alerts
 from benchmarks.latency import PROJECT
@@ -64,6 +65,8 @@ DELAY_GOAL = 1.05
 ONE_RUN = {"quiet_seconds": 7200, "close_seconds": 14400}
 """Long pauses, so that each burst gets only one run."""
 WARM_UP = 2
+LOAD = "load of the listener"
+ROWS = (*REPORTS, LOAD)
 LONGEST_S = 300.0
 """Longest time of the alerts of a round, for which notices are written, seconds."""
 
@@ -188,7 +191,7 @@ def whole_reports(folder: Path, alerts: int, rounds: int, storm: int, port: int)
     bursts = iter(write_alerts(folder / "bursts", names))
     noon = yesterday.replace(hour=12, minute=0, second=0, microsecond=0)
     times: dict[bool, dict[str, list[float]]] = {
-        stormy: {name: [] for name in REPORTS} for stormy in (False, True)
+        stormy: {name: [] for name in ROWS} for stormy in (False, True)
     }
     written = iter(write_storm(folder / "storm", int(storm / 60.0 * LONGEST_S * rounds), noon, random))
     with (
@@ -196,14 +199,17 @@ def whole_reports(folder: Path, alerts: int, rounds: int, storm: int, port: int)
         closing(Runs(stack)) as ran,
     ):
         store, waited = SkyStore(settings.archive), []
+        listener = psutil.Process(stack.processes.pid("listen"))
 
         def measure(number: int, into: dict[str, list[float]]) -> None:
             for _ in range(number):
+                before, began = sum(listener.cpu_times()), time.monotonic()
                 ended = alerts_ended(ran, settings, [next(bursts)], 0.0)
                 for name in REPORTS:
                     into[name].extend(ended.took(name))
+                into[LOAD].append((sum(listener.cpu_times()) - before) / (time.monotonic() - began))
 
-        measure(WARM_UP, {name: [] for name in REPORTS})
+        measure(WARM_UP, {name: [] for name in ROWS})
         for _ in range(rounds):
             measure(alerts, times[False])
             with storm_in_inbox(settings.inbox, storm / 60.0, written):
@@ -226,6 +232,8 @@ def whole_reports(folder: Path, alerts: int, rounds: int, storm: int, port: int)
         ratio = f"{median(busy) / median(quiet):.2f} +- {np.std(drawn):.2f}"
         print(f"  {name:20s} {median(quiet):6.2f} {median(busy):6.2f}, ratio {ratio} (goal: {DELAY_GOAL})")
         print(f"  {'':20s} {_list(quiet)} | {_list(busy)}")
+    quiet, busy = (median(times[stormy][LOAD]) for stormy in (False, True))
+    print(f"  {LOAD}: {quiet:.3f} and {busy:.3f} of a core")
     print(f"  {read} notices, all read after the storms: {_list(waited)} s")
 
 
