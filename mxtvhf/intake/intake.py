@@ -176,6 +176,8 @@ class Intake:
             seen, again = self._seen.get(burst_id, (None, None))
             if mark == seen and (again is None or now < again):
                 continue
+            if mark != seen:
+                self.sky.precedence.ours_arrived()
             try:
                 waiting, again = plan_runs(burst_id, self.archive, self.bursts, self._policy, now)
             except Exception as error:
