@@ -76,7 +76,7 @@ class Stage:
         api._session.mount("http://", self.airflow)
         api._session.mount("https://", self.airflow)
         self.archive = Archive(self.settings.archive)
-        self.intake = Intake(self.archive, api, self.settings.intake)
+        self.intake = Intake(self.archive, api, self.settings.intake, self.settings.products)
         self.inbox = Inbox(self.settings.inbox, self.intake.keep, self.intake.refuse)
         self.settings.inbox.mkdir(parents=True, exist_ok=True)
         self.ledger = StreamLedger(self.archive.root, "STREAM", NOW)

@@ -69,8 +69,8 @@ def airflow():
 
 
 @pytest.fixture
-def intake(archive, airflow):
-    return Intake(archive, AirflowApi(airflow.url, "admin", "x"), IntakePolicy())
+def intake(archive, airflow, products):
+    return Intake(archive, AirflowApi(airflow.url, "admin", "x"), IntakePolicy(), products)
 
 
 def notice(burst, burst_id):

@@ -48,7 +48,10 @@ def nats_server(tmp_path_factory):
 def settings(nats_server):
     with state_folder() as state:
         yield Settings(
-            state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
+            state=state,
+            nats_url=nats_server.url,
+            # The DAG is paused at first. No report then admits the next runs, which start after 10 s.
+            intake={"quiet_seconds": 3600, "close_seconds": 7200, "analyses_at_once": 20},
         )
 
 

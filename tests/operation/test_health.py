@@ -58,7 +58,7 @@ class Once:
 def installation(tmp_path):
     """Return the settings of an installation whose listener has just finished a round."""
     settings = Settings(state=tmp_path)
-    intake = Intake(Archive(settings.archive), None, IntakePolicy())
+    intake = Intake(Archive(settings.archive), None, IntakePolicy(), settings.products)
     intake._woken.wait = lambda seconds: None
     intake.run(Once())
     return settings
