@@ -29,10 +29,10 @@ from requests.adapters import BaseAdapter
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.inbox import SUFFIXES, Inbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.listen import gate
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.text import LineFormatter

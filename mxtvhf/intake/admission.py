@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mxtvhf.archive.products import PRELIMINARY_REPORT, product_folder
-from mxtvhf.intake.burst_state import PlannedRun
+from mxtvhf.intake.planned import PlannedRun
 
 LONGEST_S = 10.0
 """Time for which a run counts without a report, seconds. A failed or slow run never holds back others."""

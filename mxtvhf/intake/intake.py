@@ -15,10 +15,11 @@ from pathlib import Path
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
 from mxtvhf.intake.admission import Admission
-from mxtvhf.intake.burst_state import PlannedRun
+from mxtvhf.intake.alive import alive_file
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import PlannedRun
 from mxtvhf.intake.planner import plan_runs
 from mxtvhf.intake.sky_notices import SkyNotices
 from mxtvhf.intake.spool import ReceivedMessage, Spool
@@ -40,11 +41,6 @@ SPOILED_PAUSE_S = 30.0
 """Pause before a burst with a damaged folder is checked again, seconds."""
 POSTS_A_ROUND = 20
 """Runs submitted per round. The limit keeps a new alert from waiting for all runs of an alert storm."""
-
-
-def alive_file(archive_root: Path) -> Path:
-    """Return the path of the file that every intake round touches. Its age shows whether an intake runs."""
-    return archive_root / "alive"
 
 
 class Intake:

@@ -4,8 +4,8 @@ import pytest
 
 from mxtvhf.archive.products import PRELIMINARY_REPORT
 from mxtvhf.intake.admission import LONGEST_S, Admission
-from mxtvhf.intake.burst_state import PlannedRun, planned_runs
 from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.planned import PlannedRun, planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import IntakePolicy

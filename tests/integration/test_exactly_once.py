@@ -14,8 +14,8 @@ import pytest
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.burst_state import planned_runs
-from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.alive import alive_file
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.spool import Spool
 from mxtvhf.models.files import sha256_of
 from mxtvhf.notices.voevent import read_alert
