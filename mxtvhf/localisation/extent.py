@@ -17,7 +17,7 @@ from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.psf import ExtendedPsf, LobsterEyePsf, SeparablePsf, VariableWidthPsf
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.likelihood import SourceFit, best_log_likelihood
+from mxtvhf.localisation.likelihood import SourceFit, best_log_likelihood, maximise
 from mxtvhf.localisation.shape import with_free_shape
 from mxtvhf.models.arrays import Floats
 
@@ -34,25 +34,32 @@ class WiderFits:
     Attributes
     ----------
     point
-        Highest ln L of a point source, including the priors of the core width and, for a bright source, of
-        the PSF shape.
+        Highest ln L of a point source, including the prior of the core width.
     best
         Highest ln L of a core of any width or of an extended source, without prior.
     extended
         Image of the best extended source.
     log_likelihood
         ln L of ``extended``.
+    any_shape
+        Highest ln L of a bright point source seen through a PSF of any shape, including the priors of the
+        shape; minus infinity if it was not computed.
     """
 
     point: float
     best: float
     extended: ExtendedPsf
     log_likelihood: float
+    any_shape: float = -np.inf
 
     @property
     def is_extended(self) -> bool:
-        """Return whether an extended source explains the photons significantly better than a point source."""
-        return 2.0 * (self.log_likelihood - self.point) >= detection_constants().further.ts_extended
+        """Return whether an extended source explains the photons significantly better than a point source.
+
+        It must also explain them better than a point source seen through a PSF of another shape.
+        """
+        gained = 2.0 * (self.log_likelihood - self.point)
+        return gained >= detection_constants().further.ts_extended and self.log_likelihood > self.any_shape
 
 
 def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
@@ -83,9 +90,7 @@ def wider_fits(counts: Counts, psf: SeparablePsf, fit: SourceFit) -> WiderFits:
     # Rotated arms, too, make the image of a bright source wider.
     bright = fit.source_fraction * counts.total >= detection_constants().further.bright
     if found.is_extended and bright and isinstance(psf, LobsterEyePsf):
-        core = int(likely.argmax())
-        shape = with_free_shape(counts, psf, fit, _WIDTHS[core] * psf.width_sigma)
-        found = replace(found, point=max(found.point, float(likely[core]) + shape.gain))
+        found = replace(found, any_shape=_best_shape(counts, psf, fit, _WIDTHS[int(likely.argmax())]))
     return found
 
 
@@ -98,6 +103,13 @@ def _best_core(counts: Counts, psf: VariableWidthPsf, fit: SourceFit, near: int)
 
     bounds = (_WIDTHS[max(near - 1, 0)], _WIDTHS[min(near + 1, len(_WIDTHS) - 1)])
     return -float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.02}).fun)
+
+
+def _best_shape(counts: Counts, psf: LobsterEyePsf, fit: SourceFit, k: float) -> float:
+    """Return the highest ln L, including the priors, of a PSF of any shape near a width that was tried."""
+    stretch = k * psf.width_sigma
+    start = maximise(counts, psf.scaled(float(np.exp(stretch))), (fit.x, fit.y, fit.log_ratio))
+    return start.log_likelihood - 0.5 * k**2 + with_free_shape(counts, psf, start, stretch).gain
 
 
 def _climb(counts: Counts, images: Sequence[SeparablePsf], fit: SourceFit) -> Floats:

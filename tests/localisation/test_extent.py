@@ -30,6 +30,18 @@ class Patch:
         return drawn[:, on_detector(drawn)][:, :count]
 
 
+class Gaussian:
+    """Return photons of a Gaussian brightness, convolved with the PSF, instead of a point source."""
+
+    def __init__(self, sigma_arcmin):
+        self.sigma = sigma_arcmin / pixel_arcmin()
+
+    def places(self, x, y, count, rng):
+        drawn = np.array([[x], [y]]) + self.sigma * rng.standard_normal((2, 5 * count))
+        drawn = drawn + Optics().offsets(drawn.shape[1], rng)
+        return drawn[:, on_detector(drawn)][:, :count]
+
+
 def found(seed, optics, number):
     sources, _ = find_sources(draw_field(seed, [(*PLACE, number)], optics=optics).counts(), PSF, None)
     return sources
@@ -92,16 +104,13 @@ def test_a_point_source_beside_diffuse_emission_stays_a_point_source():
 
 
 def test_the_width_of_a_gaussian_brightness_is_recovered():
-    sigma = 6.0 / pixel_arcmin()
+    widths = [found(seed, Gaussian(6.0), 600)[0].psf.sigma_pixel for seed in range(4)]
+    assert np.mean(widths) == pytest.approx(6.0 / pixel_arcmin(), rel=0.2)
 
-    class Gaussian:
-        def places(self, x, y, count, rng):
-            drawn = np.array([[x], [y]]) + sigma * rng.standard_normal((2, 5 * count))
-            drawn = drawn + Optics().offsets(drawn.shape[1], rng)
-            return drawn[:, on_detector(drawn)][:, :count]
 
-    widths = [found(seed, Gaussian(), 600)[0].psf.sigma_pixel for seed in range(4)]
-    assert np.mean(widths) == pytest.approx(sigma, rel=0.2)
+def test_a_bright_extended_source_is_not_explained_by_the_shape_of_the_psf():
+    for seed in range(3):
+        assert isinstance(found(seed, Gaussian(6.0), 3000)[0].psf, ExtendedPsf)
 
 
 def test_extent_is_also_tested_for_a_psf_of_known_width():
