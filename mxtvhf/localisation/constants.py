@@ -37,6 +37,8 @@ class KnownBackgroundRule(Constants):
     disagreement: float = Field(ge=0.0, le=1e4)
     """Twice the gain of ln L by a free spectrum above which the photons disagree with the known one, unless a
     source explains them."""
+    ts_over_disagreement: float = Field(ge=0.0, le=1e4)
+    """Lowest TS over the free spectrum with which a source explains a disagreement."""
 
 
 class EclairsTrust(Constants):

@@ -169,9 +169,9 @@ def find_sources(
         found, scene = _next(empty, psf, prior, candidates)
         if circle is not None and not found.detected:
             found, scene = _next(empty, psf, circle, candidates)
+        if _is_unlike_known(empty, found):
+            return find_sources(replace(counts, known=None), psf, prior, known, circle, candidates)
         if not found.detected:
-            if _is_unlike_known(empty, found):
-                return find_sources(replace(counts, known=None), psf, prior, known, circle, candidates)
             return (found,), empty
         sources = [found]
     kept = sources, scene = _with_own_width(scene, sources, psf)
@@ -193,7 +193,7 @@ def find_sources(
 def _is_unlike_known(empty: Scene, found: FoundSource) -> bool:
     """Return whether the field disagrees with the known background spectrum and no source explains it."""
     limits = detection_constants().known_background
-    return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_free
+    return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_disagreement
 
 
 def _known_sources(
