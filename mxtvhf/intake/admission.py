@@ -18,6 +18,20 @@ LONGEST_S = 10.0
 """Time for which a run counts without a report, seconds. A failed or slow run never holds back others."""
 
 
+def start_order(run: PlannedRun) -> tuple[bool, bool, int, float]:
+    """Return the sort key of waiting runs.
+
+    Real alerts are before tests, then retractions, the first runs of a burst before its updates, and new runs
+    before old ones, because a position is worth most right after the burst.
+
+    Parameters
+    ----------
+    run
+        A planned run.
+    """
+    return run.is_test, not run.is_retraction, run.conf.sequence, -run.planned.timestamp()
+
+
 class Admission:
     """Decides which planned runs may start now.
 
