@@ -108,8 +108,9 @@ def test_waiting_runs_start_in_the_order_of_their_urgency():
     first_of_new_burst, first_of_old_burst = waits(2, 1, 30), waits(3, 1, 10)
     update, update_before = waits(4, 2, 40), waits(4, 2, 20)
     test = waits(5, 1, 50, is_test=True)
-    runs = [retraction, first_of_new_burst, first_of_old_burst, update, update_before, test]
-    assert sorted(runs[::-1], key=start_order) == runs
+    mixed = [test, update_before, first_of_old_burst, retraction, update, first_of_new_burst]
+    expected = [retraction, first_of_new_burst, first_of_old_burst, update, update_before, test]
+    assert sorted(mixed, key=start_order) == expected
 
 
 @pytest.fixture(scope="module")
