@@ -20,6 +20,20 @@ OVERDUE_S = 3.0
 """Time after which a run without a report may have failed, and between two questions about it, seconds."""
 
 
+def start_order(run: PlannedRun) -> tuple[bool, bool, int, float]:
+    """Return the sort key of waiting runs.
+
+    Real alerts are before tests, then retractions, the first runs of a burst before its updates, and new runs
+    before old ones, because a position is worth most right after the burst.
+
+    Parameters
+    ----------
+    run
+        A planned run.
+    """
+    return run.is_test, not run.is_retraction, run.conf.sequence, -run.planned.timestamp()
+
+
 class Admission:
     """Decides which planned runs may start now.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
-from mxtvhf.intake.admission import Admission
+from mxtvhf.intake.admission import Admission, start_order
 from mxtvhf.intake.alive import alive_file
 from mxtvhf.intake.dispatch import ACTIVE, dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
@@ -224,16 +224,9 @@ class Intake:
                 self._admission.ended(run)
 
     def _post(self) -> None:
-        """Submit the admitted runs: without a failed attempt first, then real before test, new before old."""
+        """Submit the admitted runs in `start_order`; those with failed attempts last."""
         runs = [run for waiting in self._waiting.values() for run in waiting]
-        runs.sort(
-            key=lambda run: (
-                self._refusals[run.run_id],
-                run.is_test,
-                -run.planned.timestamp(),
-                run.conf.sequence,
-            )
-        )
+        runs.sort(key=lambda run: (self._refusals[run.run_id], start_order(run)))
         try:
             for run in islice(filter(self._admission.admits, runs), POSTS_A_ROUND):
                 self._dispatch(run)

@@ -3,7 +3,7 @@
 import pytest
 
 from mxtvhf.archive.products import PRELIMINARY_REPORT
-from mxtvhf.intake.admission import LONGEST_S, OVERDUE_S, Admission
+from mxtvhf.intake.admission import LONGEST_S, OVERDUE_S, Admission, start_order
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.planned import PlannedRun, planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
@@ -96,6 +96,21 @@ def test_tests_never_hold_back_a_real_alert(admission):
 def test_real_alerts_hold_back_tests(admission):
     full(admission)
     assert not admission.admits(run_of(9, is_test=True))
+
+
+def test_waiting_runs_start_in_the_order_of_their_urgency():
+    def waits(number, sequence, second, **changes):
+        run = run_of(number)
+        conf = run.conf.model_copy(update={"sequence": sequence})
+        return run.model_copy(update={"conf": conf, "planned": seconds(second), **changes})
+
+    retraction = waits(1, 3, 0, is_retraction=True)
+    first_of_new_burst, first_of_old_burst = waits(2, 1, 30), waits(3, 1, 10)
+    update, update_before = waits(4, 2, 40), waits(4, 2, 20)
+    test = waits(5, 1, 50, is_test=True)
+    mixed = [test, update_before, first_of_old_burst, retraction, update, first_of_new_burst]
+    expected = [retraction, first_of_new_burst, first_of_old_burst, update, update_before, test]
+    assert sorted(mixed, key=start_order) == expected
 
 
 @pytest.fixture(scope="module")
