@@ -16,7 +16,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
 from mxtvhf.intake.admission import Admission, start_order
 from mxtvhf.intake.alive import alive_file
-from mxtvhf.intake.dispatch import dispatch
+from mxtvhf.intake.dispatch import ACTIVE, dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planned import PlannedRun
@@ -148,6 +148,8 @@ class Intake:
                 log_once(f"{path}: cannot be filed: {error}; the message stays queued")
         self._look(clock())
         self._admission.refresh()
+        if self._can_ask() and not self._can_post():
+            self._uncount_ended()
         if self._can_post():
             self._post()
 
@@ -186,6 +188,8 @@ class Intake:
             seen, again = self._seen.get(burst_id, (None, None))
             if mark == seen and (again is None or now < again):
                 continue
+            if mark != seen:
+                self.sky.precedence.ours_arrived()
             try:
                 waiting, again = plan_runs(burst_id, self.archive, self.bursts, self._policy, now)
             except Exception as error:
@@ -200,10 +204,24 @@ class Intake:
                 waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)
             self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
 
+    def _can_ask(self) -> bool:
+        return time.monotonic() >= self._next_attempt and any(self._waiting.values())
+
     def _can_post(self) -> bool:
-        return time.monotonic() >= self._next_attempt and any(
+        return self._can_ask() and any(
             self._admission.admits(run) for waiting in self._waiting.values() for run in waiting
         )
+
+    def _uncount_ended(self) -> None:
+        """Look for runs that ended without a report, because those behind them need not wait."""
+        for run in self._admission.overdue():
+            try:
+                is_active = self._api.run(run.run_id)["state"] in ACTIVE
+            except MxtVhfError as error:
+                log_once(f"run {run.run_id}: state unknown: {error}; later runs wait until it counts no more")
+                continue
+            if not is_active:
+                self._admission.ended(run)
 
     def _post(self) -> None:
         """Submit the admitted runs in `start_order`; those with failed attempts last."""

@@ -14,7 +14,7 @@ from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import InvalidInput
 from mxtvhf.intake.gcn_circulars import name_from_circular
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
-from mxtvhf.intake.inbox import Inbox
+from mxtvhf.intake.inbox import Inbox, OtherMissionsInbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.nats_stream import OTHER_MISSIONS, NatsStream
 from mxtvhf.intake.open_questions import OpenQuestions
@@ -101,6 +101,9 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
     found: dict[str, Work] = {
         "intake": intake.run,
         "inbox": Inbox(settings.inbox, intake.keep, intake.refuse).run,
+        "inbox other missions": OtherMissionsInbox(
+            settings.inbox, intake.keep, intake.refuse, lambda: intake.sky.precedence.pause_s
+        ).run,
         "other missions": intake.sky.run,
         "open questions": OpenQuestions(intake.archive, settings.products, api.separate()).run,
     }
@@ -120,7 +123,7 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
             stream.run(stop, works)
 
         def hear_sky(stop: threading.Event, works: Callable[[], None]) -> None:
-            keep = gate(intake, settings.nats_trusted_keys)
+            keep = intake.sky.slowly(gate(intake, settings.nats_trusted_keys), stop)
             stream = NatsStream(
                 url,
                 settings.nats_credentials,
@@ -147,7 +150,8 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
 
         def hear_other_missions(stop: threading.Event, works: Callable[[], None]) -> None:
             # A consumer of its own: a storm of these notices must not delay those of SVOM.
-            GcnKafka(GcnAccess.from_file(credentials).of_other_missions(), intake.keep).run(stop, works)
+            keep = intake.sky.slowly(intake.keep, stop)
+            GcnKafka(GcnAccess.from_file(credentials).of_other_missions(), keep).run(stop, works)
 
         found["GCN"], found["GCN other missions"] = hear_gcn, hear_other_missions
     return found

@@ -57,23 +57,24 @@ class SkyWatch:
         except OSError as error:
             log_once(f"{error}; notices of other missions are not compared")
             return
-        bursts = {burst_id: notice for notice in notices for burst_id in self._near(notice, now)}
+        days = self._days(now) if notices else {}
+        bursts = {burst_id: notice for notice in notices for burst_id in _near(notice, days)}
         for burst_id, notice in bursts.items():
             self._look_at(burst_id, notice)
         self._number = number
 
-    def _near(self, notice: SkyNotice, now: datetime) -> Iterator[str]:
-        """Yield the ids of the bursts whose day can be that of the notice."""
-        before, after = (timedelta(seconds=seconds) for seconds in longest_window_s())
+    def _days(self, now: datetime) -> dict[str, datetime]:
+        """Return the beginning of the day of each burst that is compared with new notices, UTC."""
         oldest = now - timedelta(days=mission_facts().search.days)
+        days = {}
         for burst_id in self._archive.bursts():
             try:
                 day = datetime.strptime(burst_id[2:8], "%y%m%d").replace(tzinfo=UTC)
             except ValueError:
                 continue
-            margin = timedelta(days=1)
-            if day >= oldest and notice.time - after - margin <= day <= notice.time + before + margin:
-                yield burst_id
+            if day >= oldest:
+                days[burst_id] = day
+        return days
 
     def _look_at(self, burst_id: str, notice: SkyNotice) -> None:
         alerts = [alert for alert in self._alerts(burst_id) if alert.is_test == notice.is_test]
@@ -92,13 +93,18 @@ class SkyWatch:
         named = _named(record)
         for one in found.coincidences:
             if one.association == "probable" and (what := _news(one, named, position)):
-                self._raise(burst_id, subject, notice, f"{one.detector}-{one.event_id}", what, one)
+                event = f"{one.detector}-{one.event_id}"
+                self._raise(
+                    burst_id, subject, notice, _seen_key(event, _withdrawals(record, event)), what, one
+                )
         sent = {one.key for one in record.occurrences}
         for lost in found.withdrawn:
             event = f"{lost.detector}-{lost.event_id}"
-            if _key(event) in sent or lost.detector in named - set(found.seen_by):
+            times = _withdrawals(record, event)
+            is_first = not times and lost.detector in named - set(found.seen_by)
+            if is_first or _seen_key(event, times) in sent:
                 what = f"{lost.words}; {found.summary}"
-                self._raise(burst_id, subject, notice, f"{event}-withdrawn", what, lost)
+                self._raise(burst_id, subject, notice, _withdrawn_key(event, times), what, lost)
 
     def _alerts(self, burst_id: str) -> list[Alert]:
         """Return the notices of a burst, which are read again only if new ones arrived."""
@@ -127,7 +133,7 @@ class SkyWatch:
         is_lost = isinstance(one, Withdrawal)
         self._ledger.raise_occurrence(
             Occurrence(
-                key=_key(key),
+                key=key,
                 event="other_mission",
                 subject=subject,
                 raised=notice.received,
@@ -143,8 +149,33 @@ class SkyWatch:
         )
 
 
+def _near(notice: SkyNotice, days: dict[str, datetime]) -> Iterator[str]:
+    """Return the ids of the bursts whose day can be that of a notice."""
+    before, after = (timedelta(days=1, seconds=seconds) for seconds in longest_window_s())
+    earliest, latest = notice.time - after, notice.time + before
+    return (burst_id for burst_id, day in days.items() if earliest <= day <= latest)
+
+
 def _key(text: str) -> str:
     return safe_name(f"other-{text.replace(' ', '-')}")
+
+
+def _seen_key(event: str, withdrawals: int) -> str:
+    """Return the key of the message that an event was seen; another one after each withdrawal."""
+    return _key(event if not withdrawals else f"{event}-again-{withdrawals}")
+
+
+def _withdrawn_key(event: str, withdrawals: int) -> str:
+    """Return the key of the message that an event was withdrawn once more."""
+    return _key(f"{event}-withdrawn" if not withdrawals else f"{event}-withdrawn-{withdrawals + 1}")
+
+
+def _withdrawals(record: SubjectRecord, event: str) -> int:
+    """Return how often people were notified that an event was withdrawn."""
+    sent, number = {one.key for one in record.occurrences}, 0
+    while _withdrawn_key(event, number) in sent:
+        number += 1
+    return number
 
 
 def _named(record: SubjectRecord) -> set[str]:

@@ -9,8 +9,8 @@ expected number of unrelated events that fit at least as well is
 
 where ``N`` is the expected number of unrelated events in the window with a consistent position, from the rate
 of the mission's notices. (The product of two uniform numbers is below ``q`` with the probability
-``q (1 - ln q)``.) The probability of chance is ``1 - exp(-s)``. An event without a usable position is
-compared in time alone.
+``q (1 - ln q)``.) An event without a usable position is compared in time alone: ``s = N u``. The probability
+of chance is ``1 - exp(-s)``.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ from mxtvhf.models.times import duration_text
 from mxtvhf.sky_notices.missions import Detector, detector_of, longest_window_s, mission_facts
 from mxtvhf.sky_notices.model import ErrorEllipse, SkyNotice
 from mxtvhf.sky_notices.probability_map import ProbabilityMap
-from mxtvhf.sky_notices.store import EventTime, SkyStore
+from mxtvhf.sky_notices.store import SkyStore
 
 Association = Literal["probable", "possible", "chance"]
 R90_IN_SIGMA = sqrt(2.0 * log(10.0))
 """90 % radius of a circular Gaussian in standard deviations per axis."""
+NONE_RECEIVED = "no notice of another mission was ever received"
 _SAMPLES = 200
 _SMALLEST = 1e-12
-MOST_EVENTS = 200
-"""Largest number of events that are compared with a burst, the nearest in time."""
+MOST_EVENTS = 100
+"""Largest number of events of an instrument that are compared with a burst, the nearest in time."""
 MAP_LEVEL = 0.999
 """Probability inside the region of a sky map that counts as consistent."""
 
@@ -118,6 +119,8 @@ class OtherMissions(Model):
     """Number of further events in the window, all farther from T0 in time; 0 except in a storm of notices."""
     unreadable: int = 0
     """Number of unreadable notices received around the burst."""
+    has_unread: bool = False
+    """True if the newest notices may not have been compared yet, because many arrived at once."""
     coincidences: tuple[SkyCoincidence, ...] = ()
     """Most probable first."""
     withdrawn: tuple[Withdrawal, ...] = ()
@@ -136,7 +139,16 @@ class OtherMissions(Model):
         """What was compared, as a sentence."""
         more = f"; farther from T0, not compared: {self.not_compared}" if self.not_compared else ""
         unread = f"; unreadable: {self.unreadable}" if self.unreadable else ""
-        return f"Notices of other missions in the time window: {self.notices}{more}{unread}."
+        later = (
+            " Not checked yet: the newest notices, because many arrived at once." if self.has_unread else ""
+        )
+        return f"Notices of other missions in the time window: {self.notices}{more}{unread}.{later}"
+
+    @property
+    def nothing(self) -> str:
+        """Sentence for a result without coincidences."""
+        among = " among the notices read so far" if self.has_unread else ""
+        return f"No event of another mission fits in time and position{among}."
 
     @property
     def summary(self) -> str:
@@ -144,7 +156,8 @@ class OtherMissions(Model):
         if not self.checked:
             return f"other missions not checked: {self.reason}"
         if not self.seen_by:
-            return "no probable detection by another mission"
+            later = "; newest notices not checked yet" if self.has_unread else ""
+            return f"no probable detection by another mission{later}"
         best = {one.detector: one for one in reversed(self.coincidences) if one.association == "probable"}
         parts = (f"{name} ({chance_text(best[name].chance_probability)})" for name in self.seen_by)
         return f"also seen by {', '.join(parts)}"
@@ -169,7 +182,8 @@ def other_missions(
         True for a test burst, which is compared with test notices.
     """
     if not store.is_in_use:
-        return OtherMissions(checked=False, reason="no notice of another mission was ever received")
+        reason = "none was read yet, because many arrived at once" if store.has_unread else NONE_RECEIVED
+        return OtherMissions(checked=False, reason=reason)
     if trigger_time is None:
         return OtherMissions(checked=False, reason="T0 of the burst is unknown")
     try:
@@ -181,13 +195,26 @@ def other_missions(
 def _checked(
     store: SkyStore, burst_id: str, trigger_time: datetime, position: Position | None, *, is_test: bool
 ) -> OtherMissions:
+    has_unread = store.has_unread  # before the queries, so that a notice read after them is not overlooked
     before, after = (timedelta(seconds=seconds) for seconds in longest_window_s())
-    times = store.times_between(trigger_time - before, trigger_time + after, is_test=is_test)
-    near = nearest_events(times, trigger_time)
-    near.pop(("SVOM", burst_id), None)
+    start, end = trigger_time - before, trigger_time + after
+    seen = store.detectors(start, end, is_test=is_test)
+    near = [
+        store.near_events(
+            mission,
+            instrument,
+            trigger_time,
+            window_s(mission, instrument),
+            is_test=is_test,
+            most=MOST_EVENTS,
+        )
+        for mission, instrument, _ in seen
+    ]
+    events = dict.fromkeys((one.mission, event) for one in near for event in one.events)
+    events.pop(("SVOM", burst_id), None)
     found: list[SkyCoincidence] = []
     withdrawn: list[Withdrawal] = []
-    for of_event in store.of_events(list(near)[:MOST_EVENTS]):
+    for of_event in store.of_events(events):
         for notices in by_instrument(of_event):
             if reason := reason_against(notices):
                 if any(one.is_burst is not False and not one.is_retraction for one in notices):
@@ -201,35 +228,27 @@ def _checked(
     found.sort(key=lambda one: (order[one.association], one.chance_probability or 1.0, one.event_id))
     return OtherMissions(
         checked=True,
-        notices=len(times),
-        unreadable=store.unread(trigger_time - before, trigger_time + after),
-        not_compared=max(0, len(near) - MOST_EVENTS),
+        notices=sum(number for _, _, number in seen),
+        unreadable=store.unread(start, end),
+        has_unread=has_unread,
+        not_compared=sum(one.total - len(one.events) for one in near),
         coincidences=tuple(found),
         withdrawn=tuple(withdrawn),
     )
 
 
-def nearest_events(times: Iterable[EventTime], trigger_time: datetime) -> dict[tuple[str, str], float]:
-    """Return the events inside the window of their instrument, the nearest in time first.
+def window_s(mission: str, instrument: str) -> tuple[float, float]:
+    """Return the time before and after T0 in which an event of an instrument can be that of a burst, seconds.
 
     Parameters
     ----------
-    times
-        Event times of notices.
-    trigger_time
-        T0, UTC.
-
-    Returns
-    -------
-    dict
-        Time after T0 in seconds by mission and event id.
+    mission, instrument
+        As in `SkyNotice`.
     """
-    zero = trigger_time.timestamp()
-    near: dict[tuple[str, str], float] = {}
-    for one in sorted(times, key=lambda one: abs(one.time - zero)):
-        if is_in_window(one.mission, one.instrument, one.time - zero):
-            near.setdefault((one.mission, one.event_id), one.time - zero)
-    return near
+    facts = detector_of(mission, instrument)
+    if facts is None:
+        return (mission_facts().search.unknown_window_s,) * 2
+    return facts.before_s, facts.after_s
 
 
 def is_in_window(mission: str, instrument: str, seconds: float) -> bool:
@@ -242,10 +261,8 @@ def is_in_window(mission: str, instrument: str, seconds: float) -> bool:
     seconds
         Time of the event after T0.
     """
-    facts = detector_of(mission, instrument)
-    if facts is None:
-        return abs(seconds) <= mission_facts().search.unknown_window_s
-    return -facts.before_s <= seconds <= facts.after_s
+    before, after = window_s(mission, instrument)
+    return -before <= seconds <= after
 
 
 def by_instrument(notices: Iterable[SkyNotice]) -> list[list[SkyNotice]]:
@@ -310,7 +327,8 @@ def compare(
     match = _match(used, store, position, facts)
     if match.is_elsewhere:
         return None
-    chance = None if facts is None else chance_probability(facts, seconds, match.fraction, match.largest)
+    place = None if match.not_checked else (match.fraction, match.largest)
+    chance = None if facts is None else chance_probability(facts, seconds, place)
     return SkyCoincidence(
         mission=last.mission,
         instrument=last.instrument,
@@ -332,7 +350,7 @@ def compare(
     )
 
 
-def chance_probability(facts: Detector, seconds: float, fraction: float = 1.0, largest: float = 1.0) -> float:
+def chance_probability(facts: Detector, seconds: float, place: tuple[float, float] | None = None) -> float:
     """Return the probability that an unrelated event of an instrument fits as well, see the module docstring.
 
     Parameters
@@ -341,16 +359,18 @@ def chance_probability(facts: Detector, seconds: float, fraction: float = 1.0, l
         Rate and time window of the instrument.
     seconds
         Time of the event after T0, within the window.
-    fraction
-        Fraction of the sky that fits at least as well.
-    largest
-        Fraction of the sky that counts as consistent.
+    place
+        Fraction of the sky that fits at least as well, and the fraction that counts as consistent; None if
+        the positions were not compared.
     """
     away = max(abs(seconds), facts.timing_s)
     window = facts.before_s + facts.after_s
-    u = (min(away, facts.before_s) + min(away, facts.after_s)) / window
-    q = max(u * fraction / largest, _SMALLEST)
-    expected = facts.rate_per_day / 86_400.0 * window * largest
+    expected = facts.rate_per_day / 86_400.0 * window
+    q = max((min(away, facts.before_s) + min(away, facts.after_s)) / window, _SMALLEST)
+    if place is None:
+        return -expm1(-expected * q)
+    fraction, largest = place
+    expected, q = expected * largest, max(q * fraction / largest, _SMALLEST)
     return -expm1(-expected * q * (1.0 - log(q))) if q < 1.0 else -expm1(-expected)
 
 
@@ -522,4 +542,5 @@ def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float
         "possible": "possibly the same event",
         "chance": "a coincidence by chance is likely",
     }[association_of(chance)]
-    return f"{notice.detector} {notice.event_id}: {when}; {where}; {chance_text(chance)}: {words}."
+    newer = " Its schema is newer than this software." if notice.is_newer_schema else ""
+    return f"{notice.detector} {notice.event_id}: {when}; {where}; {chance_text(chance)}: {words}.{newer}"

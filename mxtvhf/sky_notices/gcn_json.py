@@ -1,8 +1,9 @@
 """Read notices in GCN's unified JSON schema.
 
-The fields that we use are validated here against the core schemas of https://github.com/nasa-gcn/gcn-schema,
-which are the same for all missions since version 4: ``Alert``, ``DateTime``, ``Event``, ``Localization``,
-``Reporter`` and ``Statistics``. Other fields are ignored; the notice is kept as received.
+The fields that we use are validated here as the core schemas of https://github.com/nasa-gcn/gcn-schema ask,
+which are the same for all missions since version 4: ``Alert``, ``DateTime``, ``Event``, ``FollowUp``,
+``Localization``, ``Reporter`` and ``Statistics``. Other fields are ignored; the notice is kept as received.
+The tests compare this module with the schemas and their examples (``docs/decisions/gcn-schemas.md``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Declination
@@ -32,7 +33,7 @@ LONGEST_MAP = 24 << 20
 """Largest number of characters of a sky map in a notice; larger maps are not read."""
 
 _NEEDED = {
-    "mission", "instrument", "id", "event_name", "alert_datetime", "alert_tense", "alert_type",
+    "mission", "instrument", "id", "event_name", "ref_ID", "alert_datetime", "alert_tense", "alert_type",
     "trigger_time", "observation_start",
 }  # fmt: skip
 """Fields that tell which event a notice is about, when it was, and whether it is real."""
@@ -41,22 +42,32 @@ _EXPECTED = {
     "rectangular_error_corners": "expected right ascension and declination of four corners, degrees",
 }
 
+
+def _tuple(value: Any) -> Any:
+    """Return a list of JSON as a tuple, which strict validation asks for."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
-Ellipse = tuple[Radius] | tuple[Radius, Radius] | tuple[Radius, Radius, Finite]
-
-Corner = tuple[Degrees, Declination]
+Ellipse = Annotated[
+    tuple[Radius] | tuple[Radius, Radius] | tuple[Radius, Radius, Finite], BeforeValidator(_tuple)
+]
+Corner = Annotated[tuple[Degrees, Declination], BeforeValidator(_tuple)]
+Corners = Annotated[tuple[Corner, Corner, Corner, Corner], BeforeValidator(_tuple)]
 
 
 class _Fields(BaseModel):
     """The used fields of the core schemas."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     mission: str = ""
     instrument: str = ""
     id: str | list[str] = ""
     event_name: str | list[str] = ""
+    ref_ID: str | list[str] = ""  # noqa: N815  name in the schema
+    """Event of another mission that the notice follows up."""
     alert_datetime: str | None = None
     alert_tense: Literal["current", "archival", "planned", "injection", "commanded", "test"] = "current"
     alert_type: Literal["initial", "subsequent", "update", "retraction"] = "initial"
@@ -65,7 +76,7 @@ class _Fields(BaseModel):
     ra: Degrees | None = None
     dec: Declination | None = None
     ra_dec_error: Radius | Ellipse | None = None
-    rectangular_error_corners: tuple[Corner, Corner, Corner, Corner] | None = None
+    rectangular_error_corners: Corners | None = None
     """Corners of the error box of MAXI, right ascension and declination, degrees."""
     containment_probability: Probability = 0.9
     systematic_included: bool = False
@@ -86,6 +97,8 @@ class Schema(BaseModel):
     name: str
     """Path below ``gcn/notices``, without suffix."""
     version: str
+    is_newer: bool = False
+    """True for a version that this software does not know yet."""
 
 
 def schema_of(content: dict[str, Any]) -> Schema:
@@ -99,7 +112,7 @@ def schema_of(content: dict[str, Any]) -> Schema:
     Raises
     ------
     InvalidInput
-        The notice names no schema of GCN, or one of an unknown version.
+        The notice names no schema of GCN, or one of an early version with other fields.
     """
     text = content.get("$schema")
     if text is None:
@@ -108,12 +121,12 @@ def schema_of(content: dict[str, Any]) -> Schema:
     if match is None:
         raise InvalidInput(f"$schema {shown(str(text))} is not a notice schema of GCN")
     majors = mission_facts().reading.schema_majors
-    if match["major"] is not None and (major := int(match["major"])) not in majors:
-        upgrade = "; upgrade mxtvhf" if major > majors[-1] else ""
+    major = majors[-1] if match["major"] is None else int(match["major"])
+    if major < majors[0]:
         raise InvalidInput(
-            f"schema version {match['version']} is unknown; expected {majors[0]} to {majors[-1]}{upgrade}"
+            f"schema version {match['version']} has other fields; expected version {majors[0]} or newer"
         )
-    return Schema(name=match["name"], version=match["version"])
+    return Schema(name=match["name"], version=match["version"], is_newer=major > majors[-1])
 
 
 def read_gcn_json(content: dict[str, Any], *, digest: str, received: datetime) -> Iterator[SkyNotice]:
@@ -165,6 +178,11 @@ def _notice(
     content: dict[str, Any], schema: Schema, *, digest: str, received: datetime, number: int
 ) -> SkyNotice:
     warnings: list[str] = []
+    if schema.is_newer:
+        warnings.append(
+            f"schema version {schema.version} is newer than this software; fields are read as in version "
+            f"{mission_facts().reading.schema_majors[-1]}; upgrade mxtvhf"
+        )
     fields = _fields(content, schema, warnings)
     mission, instrument = mission_facts().names.get(schema.name, ("", ""))
     mission = mission or fields.mission or schema.name.split("/")[0]
@@ -172,9 +190,9 @@ def _notice(
     time = fields.trigger_time or fields.observation_start or fields.alert_datetime
     if time is None:
         raise InvalidInput("trigger_time, observation_start and alert_datetime are missing; expected a time")
-    names = [*_texts(fields.id), *_texts(fields.event_name)]
+    names = [*_texts(fields.id), *_texts(fields.event_name)] or _texts(fields.ref_ID)
     if not names:
-        raise InvalidInput("id and event_name are missing; expected an identifier of the event")
+        raise InvalidInput("id, event_name and ref_ID are missing; expected an identifier of the event")
     facts = detector_of(mission, instrument)
     other = class_of_no_burst(fields.classification)
     return SkyNotice(
@@ -182,7 +200,7 @@ def _notice(
         instrument=instrument,
         event_id=names[0],
         names=tuple(names[1:]),
-        kind=_kind(fields),
+        kind=_kind(fields, schema),
         time=utc(time, "trigger_time"),
         published=None if fields.alert_datetime is None else utc(fields.alert_datetime, "alert_datetime"),
         received=received,
@@ -196,6 +214,7 @@ def _notice(
         classified_as=one_line(other or "", 60),
         links=web_links((fields.data_archive_page, fields.healpix_url, fields.url)),
         schema_name=f"{schema.name} {schema.version}",
+        is_newer_schema=schema.is_newer,
         digest=digest,
         part=number,
         warnings=tuple(warnings),
@@ -230,8 +249,9 @@ def _texts(value: str | list[str]) -> list[str]:
     return [one_line(text, 120) for text in every if text.strip()]
 
 
-def _kind(fields: _Fields) -> Kind:
-    if fields.alert_tense in ("planned", "commanded"):
+def _kind(fields: _Fields, schema: Schema) -> Kind:
+    is_data = any(part in schema.name.lower() for part in mission_facts().reading.not_detections)
+    if is_data or fields.alert_tense in ("planned", "commanded"):
         return "other"
     return _KINDS.get(fields.alert_type, "update")
 

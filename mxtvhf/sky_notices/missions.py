@@ -21,6 +21,10 @@ class ReadingFacts(SourcedConstants):
     latest_after_now_s: NonNegative
     not_detections: tuple[Text, ...]
     """Parts of the names of notices that report no detection, in lower case."""
+    statistical_radii: tuple[Text, ...]
+    """Missions whose VOEvents have radii without the systematic error."""
+    with_systematic: tuple[Text, ...]
+    """Beginnings of the ivorns of their notices with it, in lower case."""
 
     not_burst_classes: tuple[Text, ...]
     """Parts of the names of classes that are not bursts, in lower case."""

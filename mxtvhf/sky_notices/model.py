@@ -97,6 +97,8 @@ class SkyNotice(Model):
     links: tuple[str, ...] = ()
     schema_name: str = ""
     """Schema or ivorn of the notice."""
+    is_newer_schema: bool = False
+    """True if the schema is newer than this software, which then reads the fields that it knows."""
     digest: str
     """SHA-256 of the notice as received."""
     part: int = 0

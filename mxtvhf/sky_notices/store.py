@@ -5,6 +5,7 @@
     archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
     archive/sky/<date>/received.jsonl         time and source of the first reception of each
     archive/sky/.index-2.sqlite               the notices as read, by event time
+    archive/sky/.unread                       exists while notices may wait to be read; empty
 
 The index is not a record: `SkyStore.missing` finds the notices that it lacks, all of them if it is missing or
 was damaged. Another format of the index has another number in its name, so that each version of this software
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 INDEX = ".index-2.sqlite"
 """Hidden, so that a backup leaves it out."""
+UNREAD = ".unread"
 BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
 _TABLES = """
@@ -50,13 +52,15 @@ create table unread (digest text primary key, received real, reason text);
 """
 
 
-class EventTime(NamedTuple):
-    """Time of an event in one notice, POSIX seconds."""
+class NearEvents(NamedTuple):
+    """Events of one instrument about a moment."""
 
     mission: str
     instrument: str
-    event_id: str
-    time: float
+    events: tuple[str, ...]
+    """Event ids, the nearest in time first."""
+    total: int
+    """Number of all events in the interval, also of those that are not listed."""
 
 
 class SkyStore:
@@ -155,8 +159,8 @@ class SkyStore:
                     else:
                         yield path, _changed(path), ""
 
-    def times_between(self, start: datetime, end: datetime, *, is_test: bool) -> list[EventTime]:
-        """Return the event times in an interval.
+    def detectors(self, start: datetime, end: datetime, *, is_test: bool) -> list[tuple[str, str, int]]:
+        """Return mission, instrument and number of notices of each instrument with events in an interval.
 
         Parameters
         ----------
@@ -166,10 +170,44 @@ class SkyStore:
             True for test notices, False for others.
         """
         rows = self._rows(
-            "select mission, instrument, event, time from notice where time between ? and ? and is_test = ?",
+            "select mission, instrument, count(*) from notice where time between ? and ? and is_test = ?"
+            " group by mission, instrument",
             start.timestamp(), end.timestamp(), is_test,
         )  # fmt: skip
-        return [EventTime(*row) for row in rows]
+        return [(str(row[0]), str(row[1]), int(row[2])) for row in rows]
+
+    def near_events(
+        self,
+        mission: str,
+        instrument: str,
+        moment: datetime,
+        window_s: tuple[float, float],
+        *,
+        is_test: bool,
+        most: int,
+    ) -> NearEvents:
+        """Return the events of an instrument about a moment.
+
+        Parameters
+        ----------
+        mission, instrument
+            As in `SkyNotice`.
+        moment
+            The moment, UTC.
+        window_s
+            Length of the interval before and after the moment, seconds.
+        is_test
+            True for test notices, False for others.
+        most
+            Largest number of events that are listed, the nearest in time.
+        """
+        zero, (before, after) = moment.timestamp(), window_s
+        rows = self._rows(
+            "select event, count(*) over () from notice where time between ? and ? and is_test = ?"
+            " and mission = ? and instrument = ? group by event order by min(abs(time - ?)) limit ?",
+            zero - before, zero + after, is_test, mission, instrument, zero, most,
+        )  # fmt: skip
+        return NearEvents(mission, instrument, tuple(row[0] for row in rows), rows[0][1] if rows else 0)
 
     def of_events(self, events: Iterable[tuple[str, str]]) -> Iterator[list[SkyNotice]]:
         """Yield all notices about each event, in the order of reception.
@@ -216,6 +254,26 @@ class SkyStore:
             received.timestamp(), number, limit,
         )  # fmt: skip
         return (rows[-1][0] if rows else number), [SkyNotice.model_validate_json(row[1]) for row in rows]
+
+    @property
+    def has_unread(self) -> bool:
+        """True if received notices may wait to be read, as in a storm of them."""
+        return (self.folder / UNREAD).exists()
+
+    def note_unread(self) -> None:
+        """Record that notices wait to be read.
+
+        Raises
+        ------
+        OSError
+            The record cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / UNREAD).touch()
+
+    def note_all_read(self) -> None:
+        """Remove the record of waiting notices."""
+        (self.folder / UNREAD).unlink(missing_ok=True)
 
     def unread(self, start: datetime, end: datetime) -> int:
         """Return the number of unreadable notices that were received in an interval.

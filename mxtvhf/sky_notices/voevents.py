@@ -88,7 +88,7 @@ def read_voevent(raw: bytes, *, digest: str, received: datetime) -> SkyNotice:
         received=received,
         area=odd.left_out(_area, coordinates, known),
         map_problem="the notice only links its sky map, and maps are not downloaded" if map_link else "",
-        systematic_included=mission not in ("Fermi", "GECAM"),
+        systematic_included=_includes_systematic(mission, ivorn),
         significance=_significance(what, odd),
         is_test=role == "test" or event_id == _TEST_IDENTIFIER or event_id.startswith(("MS", "TS", "MTS"))
         or (mission == "GECAM" and event_id.isdecimal() and int(event_id) >= _GECAM_TESTS)
@@ -125,6 +125,11 @@ def _detector(ivorn: str) -> tuple[str, str, float]:
         mission, instrument = match[1], ""
     facts = detector_of(mission, instrument)
     return mission, instrument, facts.containment if facts else 0.9
+
+
+def _includes_systematic(mission: str, ivorn: str) -> bool:
+    facts = mission_facts().reading
+    return mission not in facts.statistical_radii or ivorn.lower().startswith(facts.with_systematic)
 
 
 def _event_id(ivorn: str, what: Parameters, odd: OddValues) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from mxtvhf.archive.products import PRELIMINARY_REPORT
-from mxtvhf.intake.admission import LONGEST_S, Admission, start_order
+from mxtvhf.intake.admission import LONGEST_S, OVERDUE_S, Admission, start_order
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.planned import PlannedRun, planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
@@ -126,10 +126,10 @@ def storm(tmp_path_factory):
     return found
 
 
-def intake_of(archive, airflow, products):
+def intake_of(archive, airflow, products, clock=None):
     intake = Intake(archive, airflow, IntakePolicy(analyses_at_once=AT_ONCE), products)
     # The time limit for a missing report must not depend on the speed of this machine.
-    intake._admission = Admission(products, AT_ONCE, Clock())
+    intake._admission = Admission(products, AT_ONCE, clock or Clock())
     return intake
 
 
@@ -146,6 +146,32 @@ def test_a_storm_starts_some_runs_and_each_report_starts_the_newest_other_one(st
         report(products, list(airflow.runs)[number])
         intake.round(lambda: seconds(10))
     assert list(airflow.runs) == [*ids[:AT_ONCE], *reversed(ids[AT_ONCE:])]
+
+
+def test_a_failed_run_does_not_hold_back_the_others(storm, archive, products, clock):
+    airflow = Airflow()
+    intake = intake_of(archive, airflow, products, clock)
+    for messages in storm.values():
+        for raw in messages:
+            intake.keep(ReceivedMessage(raw, "test", NOON))
+    intake.round(lambda: seconds(1))
+    first, second = airflow.runs
+    airflow.states |= {first: "running", second: "failed"}
+    for clock.now, started in ((OVERDUE_S - 0.1, 2), (OVERDUE_S, 3), (OVERDUE_S + 0.1, 3)):
+        intake.round(lambda: seconds(2))
+        assert len(airflow.runs) == started
+    assert airflow.asked == [first, second]
+
+
+def test_runs_that_nobody_waits_for_are_not_asked_about(storm, archive, products, clock):
+    airflow = Airflow()
+    intake = intake_of(archive, airflow, products, clock)
+    for raw in next(iter(storm.values())):
+        intake.keep(ReceivedMessage(raw, "test", NOON))
+    for clock.now in (0.0, OVERDUE_S):
+        intake.round(lambda: seconds(1))
+    assert len(airflow.runs) == 1
+    assert not airflow.asked
 
 
 def test_the_runs_that_waited_in_a_killed_intake_start_once_each(storm, archive, products):

@@ -98,6 +98,26 @@ def test_a_new_classification_as_no_burst_is_an_event_once_with_the_reason(duty)
     assert duty.ledger.record(BURST).occurrences[-1].seen_by == ("Fermi GBM",), "another event counts again"
 
 
+def test_an_event_that_is_called_a_burst_again_sends_its_message_again_once(duty):
+    duty.installation.first_notice()
+    duty.receive()
+    duty.events(after(1))
+    duty.receive(classification={"SOLAR_FLARE": 0.98}, at=after(2))
+    assert len(duty.events(after(2))) == 3, "notice, seen, withdrawn"
+    duty.receive(classification={"GRB": 0.97}, at=after(3))
+    assert len(duty.events(after(3))) == 4
+    last = duty.ledger.record(BURST).occurrences[-1]
+    assert last.seen_by == ("Fermi GBM",)
+    assert "also seen by Fermi GBM" in last.body
+    duty.receive(classification={"GRB": 0.98}, at=after(4))
+    assert len(duty.events(after(4))) == 4, "only once"
+    duty.receive(alert_type="retraction", at=after(5))
+    assert len(duty.events(after(5))) == 5
+    assert duty.ledger.record(BURST).occurrences[-1].no_longer_seen_by == ("Fermi GBM",)
+    duty.receive(alert_type="retraction", at=after(6))
+    assert len(duty.events(after(6))) == 5, "withdrawn once"
+
+
 def test_nobody_is_notified_of_a_withdrawal_that_no_message_named(duty):
     duty.installation.first_notice()
     duty.receive()

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from astropy.coordinates import Angle, SkyCoord
 
 from mxtvhf.models.position import Origin
 from mxtvhf.simulator.sky_notices import write_gcn_json, write_lvk_alert, write_sky_map, write_sky_voevent
 from mxtvhf.sky_notices import coincidence
 from mxtvhf.sky_notices.coincidence import chance_probability, other_missions
 from mxtvhf.sky_notices.missions import detector_of, mission_facts
+from mxtvhf.sky_notices.model import ErrorEllipse, SkyNotice
 from mxtvhf.sky_notices.store import SkyStore
 from support.positions import place
 
@@ -198,6 +200,34 @@ def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
     assert "farther from T0, not compared: 3" in result.counted
 
 
+def test_a_storm_of_one_instrument_does_not_hide_the_event_of_another(store, monkeypatch):
+    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    for number in range(20):
+        file(store, gbm(str(number), after_s=1.0 + number))
+    wxt = {"ra": OURS.ra_deg, "dec": OURS.dec_deg, "ra_dec_error": 0.05}
+    wxt |= {"mission": "Einstein Probe", "instrument": "WXT"}
+    file(store, write_gcn_json("einstein_probe/wxt/alert", "9", T0 + timedelta(hours=1), **wxt), minutes=70.0)
+    assert "Einstein Probe WXT" in {one.detector for one in found(store).coincidences}
+
+
+def test_while_notices_wait_the_result_claims_nothing_about_them(store):
+    store.note_unread()
+    assert found(store).reason == "none was read yet, because many arrived at once"
+    file(store, gbm(after_s=5_000.0), minutes=120.0)
+    result = found(store)
+    assert result.has_unread
+    assert (
+        result.nothing
+        == "No event of another mission fits in time and position among the notices read so far."
+    )
+    assert result.counted.endswith("Not checked yet: the newest notices, because many arrived at once.")
+    assert result.summary == "no probable detection by another mission; newest notices not checked yet"
+    store.note_all_read()
+    result = found(store)
+    assert result.summary == "no probable detection by another mission"
+    assert "Not checked" not in result.counted + result.nothing
+
+
 def test_the_probability_of_chance_is_true():
     """Of unrelated events at random times and directions, a fraction alpha reaches a p-value below alpha."""
     facts, random = detector_of("Fermi", "GBM"), np.random.default_rng(1)
@@ -213,7 +243,7 @@ def test_the_probability_of_chance_is_true():
         best.append(
             min(
                 (
-                    chance_probability(many, t, f, largest)
+                    chance_probability(many, t, (f, largest))
                     for t, f in zip(seconds[near], fraction[near], strict=True)
                 ),
                 default=1.0,
@@ -223,6 +253,61 @@ def test_the_probability_of_chance_is_true():
         assert np.mean(np.array(best) <= alpha) == pytest.approx(
             alpha, abs=3.5 * np.sqrt(alpha / 4000) + 0.005
         )
+
+
+RADII_DEG = {
+    "GBM": 4.0, "GBM sub-threshold": 20.0, "LAT": 0.3, "BAT": 0.05, "BAT-GUANO": 0.05, "XRT": 1e-3,
+    "UVOT": 2e-4, "WXT": 0.05, "GSC": 0.3, "track alerts": 0.7, "ZTF": 6e-4, "IBIS": 0.05,
+}  # fmt: skip
+"""Typical error radii of the instruments that send one; GECAM sends 3 degrees."""
+
+
+def random_event(facts, radius_deg, cap, random):
+    """Return an unrelated event in the time window, and in a cap of the sky about our position."""
+    area = None
+    if radius_deg:
+        away, angle = np.arccos(1.0 - 2.0 * cap * random.random()), random.uniform(0.0, 360.0)
+        there = SkyCoord(OURS.ra_deg, OURS.dec_deg, unit="deg").directional_offset_by(
+            Angle(angle, "deg"), Angle(away, "rad")
+        )
+        area = ErrorEllipse(
+            ra_deg=there.ra.deg, dec_deg=there.dec.deg, semi_major_deg=radius_deg, semi_minor_deg=radius_deg,
+            containment=facts.containment,
+        )  # fmt: skip
+    time = T0 + timedelta(seconds=random.uniform(-facts.before_s, facts.after_s))
+    about = {"mission": facts.mission, "instrument": facts.instrument, "event_id": "1", "kind": "initial"}
+    return SkyNotice(**about, time=time, received=T0, area=area, systematic_included=False, digest="0")
+
+
+@pytest.mark.parametrize(
+    "facts", mission_facts().detector, ids=lambda facts: f"{facts.mission} {facts.instrument}"
+)
+def test_random_events_at_the_rate_of_each_mission_are_as_frequent_as_their_probability_of_chance(
+    facts, store
+):
+    """The share of bursts with a coincidence below a probability of chance is that probability.
+
+    Only events near our position are drawn, and weighted with the expected number of such events per burst:
+    one in thousands to millions of bursts has one.
+    """
+    random, number = np.random.default_rng(4), 500
+    radius_deg = RADII_DEG.get(facts.instrument, 3.0 if facts.mission == "GECAM" else None)
+    cap = 1.0
+    if radius_deg:
+        widest = 4.0 * np.hypot(1.5 * radius_deg, facts.systematic_r90_deg + OURS.r90_arcsec / 3600.0)
+        cap = 0.5 * (1.0 - np.cos(np.radians(min(widest, 180.0))))
+    expected = facts.rate_per_day / 86_400.0 * (facts.before_s + facts.after_s) * cap
+    found = [
+        coincidence.compare([random_event(facts, radius_deg, cap, random)], store, T0, OURS)
+        for _ in range(number)
+    ]
+    chances = np.array([1.0 if one is None else one.chance_probability for one in found])
+    largest = chances[chances < 1.0].max()
+    for limit, tolerance in ((0.5 * largest, 0.0), (0.1 * largest, 0.35)):
+        below = np.mean(chances <= limit)
+        share, error = expected * below, expected * np.sqrt(max(below, 1.0 / number) / number)
+        assert share <= limit + 4.0 * error, "claims to be rarer than it is"
+        assert share >= limit * (1.0 - tolerance) - 4.0 * error, "claims to be more frequent than it is"
 
 
 def test_the_fraction_of_the_sky_is_that_of_random_directions(store):

@@ -40,10 +40,9 @@ def test_a_notice_is_kept_as_received_and_found_by_time_and_event(store):
     (notice,) = file(store, raw)
     (kept,) = store.folder.glob("2026-04-02/*.json")
     assert kept.read_bytes() == raw
-    times = store.times_between(T0 - DAY, T0 + DAY, is_test=False)
-    assert [(one.mission, one.instrument, one.event_id) for one in times] == [("Fermi", "GBM", "1")]
-    assert store.times_between(T0 + DAY, T0 + 2 * DAY, is_test=False) == []
-    assert store.times_between(T0 - DAY, T0 + DAY, is_test=True) == []
+    assert store.detectors(T0 - DAY, T0 + DAY, is_test=False) == [("Fermi", "GBM", 1)]
+    assert store.detectors(T0 + DAY, T0 + 2 * DAY, is_test=False) == []
+    assert store.detectors(T0 - DAY, T0 + DAY, is_test=True) == []
     assert store.of_event("Fermi", "1") == [notice]
 
 
@@ -63,8 +62,8 @@ def test_the_log_names_the_source_of_an_unreadable_notice(store, caplog):
 
 
 def test_unreadable_notices_are_kept_and_counted(store):
-    new = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v9.0.0/gcn/notices/a.schema.json"}
-    for raw in (b'{"a": ', json.dumps(new).encode(), gbm("2", 86_400.0)):
+    old = json.loads(gbm("1")) | {"$schema": "https://gcn.nasa.gov/schema/v1.0.0/gcn/notices/a.schema.json"}
+    for raw in (b'{"a": ', json.dumps(old).encode(), gbm("2", 86_400.0)):
         assert file(store, raw) == ()
     assert store.counts() == {"read": 0, "unreadable": 3}
     assert store.unread(T0, T0 + DAY) == 3
