@@ -43,6 +43,8 @@ _SAMPLES = 200
 _SMALLEST = 1e-12
 MOST_EVENTS = 100
 """Largest number of events of an instrument that are compared with a burst, the nearest in time."""
+MAP_REGIONS = (50.0, 90.0, 99.0, 99.9)
+"""Regions of a sky map that are named, percent."""
 MAP_LEVEL = 0.999
 """Probability inside the region of a sky map that counts as consistent."""
 
@@ -85,6 +87,11 @@ class SkyCoincidence(Model):
     def delay(self) -> str:
         """Time after T0 as text: ``+2.3 s``."""
         return duration_text(self.seconds_after_trigger, sign="+")
+
+    @property
+    def region(self) -> str:
+        """Region of its sky map that holds our position, as text: ``50 % region``."""
+        return _region(self.p_value)
 
     @property
     def chance(self) -> str:
@@ -526,6 +533,11 @@ def _samples(position: Position) -> tuple[Floats, Floats]:
     return (position.ra_deg + np.degrees(lon)) % 360.0, np.degrees(dec)
 
 
+def _region(p_value: float | None) -> str:
+    inside = 100.0 * (1.0 - (p_value or 0.0))
+    return next((f"{level:g} % region" for level in MAP_REGIONS if inside <= level), "100 % region")
+
+
 def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float | None) -> str:
     when = f"{duration_text(abs(seconds))} {'after' if seconds >= 0.0 else 'before'} T0"
     if match.not_checked:
@@ -536,7 +548,7 @@ def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float
             f"from ours (p = {match.p_value:.2g})"
         )
     else:
-        where = f"our position is inside its {100.0 * (1.0 - (match.p_value or 0.0)):.0f} % region"
+        where = f"our position is inside the {_region(match.p_value)} of its sky map"
     words = {
         "probable": "probably the same event",
         "possible": "possibly the same event",
