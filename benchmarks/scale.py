@@ -1,9 +1,9 @@
-"""Simulate the throughput of installations with 1, 10 and 100 workers (discrete events).
+"""Simulate the throughput of one machine and of installations with 10 and 100 workers (discrete events).
 
-``python -m benchmarks.scale`` measures the CPU time of each step on this machine, adds the overhead of
-Airflow per task (``scale.toml``), and simulates how alerts pass the tasks of ``mxt_vhf``: 1000 alerts in
-10 s, and a steady load of 80 % of the capacity. It prints the times of the reports, the utilisation of
-scheduler and workers, and which of them is the bottleneck.
+``python -m benchmarks.scale`` measures the CPU time of each step on this machine, adds the measured CPU times
+of Airflow per task (``scale.toml``), and simulates how alerts pass the tasks of ``mxt_vhf``: 1000 alerts in
+10 s, and a steady load of 80 % of the capacity. It prints the times of the reports, the utilisation of each
+kind of process, and which of them is the bottleneck. On one machine all processes share its cores.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ TASKS: dict[str, tuple[str, ...]] = {
 STORM, STORM_S = 1000, 10.0
 STEADY = 1000
 LOAD = 0.8
+STATIONS = ("scheduler", "api", "database", "worker")
+"""Kinds of processes, in the order in which a task needs them."""
 COLUMNS = (
-    "workers", "schedulers", "alerts/s", "preliminary: median, s", "95 %, s", "final: median, s", "95 %, s",
-    "scheduler busy", "workers busy", "bottleneck",
+    "workers", "schedulers, API servers", "alerts/s", "preliminary: median, s", "95 %, s", "final: median, s",
+    "95 %, s", *(f"{station} busy" for station in STATIONS), "bottleneck",
 )  # fmt: skip
 
 
@@ -83,49 +85,69 @@ class Outcome:
     arrived: list[float] = field(default_factory=list)
     preliminary: dict[int, float] = field(default_factory=dict)
     final: dict[int, float] = field(default_factory=dict)
-    busy: dict[str, float] = field(default_factory=lambda: {"scheduler": 0.0, "workers": 0.0})
+    busy: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STATIONS, 0.0))
 
 
 @dataclass(frozen=True)
 class Site:
-    """The machines of an installation."""
+    """The machines of an installation.
+
+    Attributes
+    ----------
+    workers
+        Number of worker machines; 0 if everything runs on one machine.
+    schedulers
+        Number of schedulers, and of API servers.
+    """
 
     workers: int
     schedulers: int = 1
 
-    def capacity(self, costs: Mapping[str, float]) -> dict[str, float]:
-        """Return the alerts per second that scheduler and workers can process."""
-        of_core = sum(AIRFLOW["start"] + AIRFLOW["frame"] + costs.get(task, 0.0) for task in TASKS)
+    @property
+    def places(self) -> dict[str, int]:
+        """Return the number of processes of each kind that can work at the same time."""
+        cores = int(AIRFLOW["cores"])
         return {
-            "scheduler": self.schedulers / (len(TASKS) * AIRFLOW["scheduling"]),
-            "workers": self.workers * AIRFLOW["cores"] / of_core,
+            "scheduler": self.schedulers,
+            "api": self.schedulers,
+            "database": int(AIRFLOW["database_cores"]) if self.workers else cores,
+            "worker": max(1, self.workers) * cores,
         }
+
+    def capacity(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Return the alerts per second that each kind of process can handle, and the cores of one machine."""
+        needed = {station: len(TASKS) * AIRFLOW[station] for station in STATIONS}
+        needed["worker"] += sum(costs.get(task, 0.0) for task in TASKS)
+        found = {station: places / needed[station] for station, places in self.places.items()}
+        return found if self.workers else {**found, "cores": AIRFLOW["cores"] / sum(needed.values())}
 
 
 def simulate(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> Outcome:
     """Simulate alerts that arrive at the given times (seconds).
 
-    Later tasks of an alert have priority, then older alerts, as in the project.
+    Later tasks of an alert have priority, then newer alerts, as in the project.
     """
     env, outcome = simpy.Environment(), Outcome()
-    stations = {
-        "scheduler": simpy.PriorityResource(env, site.schedulers),
-        "workers": simpy.PriorityResource(env, site.workers * int(AIRFLOW["cores"])),
-    }
+    stations = {station: simpy.PriorityResource(env, places) for station, places in site.places.items()}
+    cores = None if site.workers else simpy.PriorityResource(env, int(AIRFLOW["cores"]))
     order = {task: -number for number, task in enumerate(TASKS)}
 
     def work(station: str, priority: tuple[int, int], seconds: float) -> Iterator[Any]:
         with stations[station].request(priority=priority) as turn:
             yield turn
-            yield env.timeout(seconds)
+            if cores is None:
+                yield env.timeout(seconds)
+            else:
+                with cores.request(priority=priority) as core:
+                    yield core
+                    yield env.timeout(seconds)
             outcome.busy[station] += seconds
 
     def task(number: int, name: str, done: dict[str, Any]) -> Iterator[Any]:
         yield env.all_of([done[before] for before in TASKS[name]])
-        priority = (order[name], number)
-        yield env.process(work("scheduler", priority, AIRFLOW["scheduling"]))
-        seconds = AIRFLOW["start"] + AIRFLOW["frame"] + costs.get(name, 0.0)
-        yield env.process(work("workers", priority, seconds))
+        for station in STATIONS:
+            seconds = AIRFLOW[station] + (costs.get(name, 0.0) if station == "worker" else 0.0)
+            yield env.process(work(station, (order[name], -number), seconds))
         if name == "wait_mxt_gp":
             yield env.timeout(AIRFLOW["gp"])
         done[name].succeed()
@@ -156,16 +178,15 @@ def table_row(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> s
         for ends in (outcome.preliminary, outcome.final)
     )
     span = max(outcome.final.values()) - began[0]
-    places = {"scheduler": site.schedulers, "workers": site.workers * AIRFLOW["cores"]}
-    busy = {name: seconds / span / places[name] for name, seconds in outcome.busy.items()}
+    busy = {name: seconds / span / site.places[name] for name, seconds in outcome.busy.items()}
     figures = [np.median(first), np.percentile(first, 95), np.median(last), np.percentile(last, 95)]
     cells = [
-        site.workers,
+        site.workers or "one machine",
         site.schedulers,
         f"{len(began) / span:.2f}",
         *(f"{value:.1f}" for value in figures),
     ]
-    cells += [f"{busy[name]:.0%}" for name in ("scheduler", "workers")]
+    cells += [f"{busy[name]:.0%}" for name in STATIONS]
     capacity = site.capacity(costs)
     return "| " + " | ".join(map(str, [*cells, min(capacity, key=capacity.__getitem__)])) + " |"
 
@@ -178,7 +199,7 @@ def main() -> None:
     print(
         "CPU time of the steps, s: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in costs.items())
     )
-    sites = [Site(1), Site(10), Site(100), Site(10, 4), Site(100, 16)]
+    sites = [Site(0), Site(10), Site(100), Site(10, 4), Site(100, 16)]
     generator = np.random.default_rng(1)
     for name in ("storm", "steady"):
         print(f"\n{name}\n| {' | '.join(COLUMNS)} |\n" + "|---" * len(COLUMNS) + "|")

@@ -82,9 +82,13 @@ def alert_dag(kind: RunKind) -> DAG:
         # The parameter gp_timeout_s of the run limits the wait.
         wait_mxt_gp = MxtGpSensor(task_id="wait_mxt_gp", execution_timeout=None)
         vhf_localisation = VhfLocalisationOperator(task_id="vhf_localisation")
-        # The final report waits only a short time for the analysis and is never missing because of it.
+        # The final report waits only a short time for the analysis and is never missing because of it. One
+        # retry, at once, is for a process that was killed.
         source_analysis = SourceAnalysisOperator(
-            task_id="source_analysis", retries=0, execution_timeout=timedelta(minutes=1)
+            task_id="source_analysis",
+            retries=1,
+            retry_delay=timedelta(0),
+            execution_timeout=timedelta(minutes=1),
         )
         preliminary_report = PreliminaryReportOperator(task_id="preliminary_report")
         # A leaf, because online services must neither delay a report nor fail a run.

@@ -29,10 +29,10 @@ from requests.adapters import BaseAdapter
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.inbox import SUFFIXES, Inbox
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.listen import gate
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.text import LineFormatter
@@ -76,7 +76,7 @@ class Stage:
         api._session.mount("http://", self.airflow)
         api._session.mount("https://", self.airflow)
         self.archive = Archive(self.settings.archive)
-        self.intake = Intake(self.archive, api, self.settings.intake)
+        self.intake = Intake(self.archive, api, self.settings.intake, self.settings.products)
         self.inbox = Inbox(self.settings.inbox, self.intake.keep, self.intake.refuse)
         self.settings.inbox.mkdir(parents=True, exist_ok=True)
         self.ledger = StreamLedger(self.archive.root, "STREAM", NOW)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs, submission_path
+from mxtvhf.intake.planned import PlannedRun, Submission, planned_runs, submission_path
 from mxtvhf.models.files import write_once
 from mxtvhf.models.text import escaped
 from mxtvhf.workflow.airflow_api import AirflowApi

@@ -9,14 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
-from mxtvhf.intake.burst_state import PlannedRun
+from mxtvhf.intake.admission import Admission
+from mxtvhf.intake.alive import alive_file
 from mxtvhf.intake.dispatch import dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import PlannedRun
 from mxtvhf.intake.planner import plan_runs
 from mxtvhf.intake.sky_notices import SkyNotices
 from mxtvhf.intake.spool import ReceivedMessage, Spool
@@ -30,17 +33,14 @@ log = logging.getLogger(__name__)
 
 ROUND_S = 0.2
 """Seconds between rounds if no message wakes the intake; other intakes may store messages meanwhile."""
+STEP_S = 0.05
+"""Seconds between two checks for a report that admits the next run."""
 LONGEST_PAUSE_S = 15.0
 """Longest pause between two attempts to reach Airflow, seconds."""
 SPOILED_PAUSE_S = 30.0
 """Pause before a burst with a damaged folder is checked again, seconds."""
 POSTS_A_ROUND = 20
 """Runs submitted per round. The limit keeps a new alert from waiting for all runs of an alert storm."""
-
-
-def alive_file(archive_root: Path) -> Path:
-    """Return the path of the file that every intake round touches. Its age shows whether an intake runs."""
-    return archive_root / "alive"
 
 
 class Intake:
@@ -54,6 +54,8 @@ class Intake:
         Client of the Airflow that runs the DAGs.
     policy
         The rules by which a burst gets its runs.
+    products
+        Folder of all products, in which the reports of the runs appear.
     tell
         Called with each message that goes to quarantine and the reason.
     heartbeat
@@ -65,6 +67,7 @@ class Intake:
         archive: Archive,
         api: AirflowApi,
         policy: IntakePolicy,
+        products: Path,
         tell: Tell = lambda message, reason: None,
         heartbeat: Path | None = None,
     ) -> None:
@@ -75,6 +78,7 @@ class Intake:
         self.bursts = OpenBursts(archive.root)
         self._api = api
         self._policy = policy
+        self._admission = Admission(products, policy.analyses_at_once)
         self._tell = tell
         self._woken = threading.Event()
         self._seen: dict[str, tuple[int, datetime | None]] = {}
@@ -119,8 +123,13 @@ class Intake:
             for path in self._alive:
                 path.touch()
             works()
-            if not self._can_post():
-                self._woken.wait(ROUND_S)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait for a message, a run that may start, or the next round."""
+        until = time.monotonic() + ROUND_S
+        while not self._can_post() and time.monotonic() < until and not self._woken.wait(STEP_S):
+            self._admission.refresh()
 
     def round(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """File the waiting messages, plan the runs of the open bursts and submit some waiting runs.
@@ -138,6 +147,7 @@ class Intake:
                     raise
                 log_once(f"{path}: cannot be filed: {error}; the message stays queued")
         self._look(clock())
+        self._admission.refresh()
         if self._can_post():
             self._post()
 
@@ -193,10 +203,12 @@ class Intake:
             self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
 
     def _can_post(self) -> bool:
-        return any(self._waiting.values()) and time.monotonic() >= self._next_attempt
+        return time.monotonic() >= self._next_attempt and any(
+            self._admission.admits(run) for waiting in self._waiting.values() for run in waiting
+        )
 
     def _post(self) -> None:
-        """Submit waiting runs: runs without a failed attempt first, then real before test, new before old."""
+        """Submit the admitted runs: without a failed attempt first, then real before test, new before old."""
         runs = [run for waiting in self._waiting.values() for run in waiting]
         runs.sort(
             key=lambda run: (
@@ -207,7 +219,7 @@ class Intake:
             )
         )
         try:
-            for run in runs[:POSTS_A_ROUND]:
+            for run in islice(filter(self._admission.admits, runs), POSTS_A_ROUND):
                 self._dispatch(run)
         except Retriable as error:
             self._failures += 1
@@ -220,7 +232,7 @@ class Intake:
     def _dispatch(self, run: PlannedRun) -> None:
         burst_id = run.conf.burst_id
         try:
-            dispatch(run, self.archive, self._api)
+            submission = dispatch(run, self.archive, self._api)
         except (Retriable, OSError):
             self._refusals[run.run_id] += 1
             raise
@@ -238,6 +250,8 @@ class Intake:
             self._seen[burst_id] = self.bursts.all().get(burst_id, 0), again
             self._waiting.pop(burst_id, None)
         else:
+            if submission.outcome == "accepted":
+                self._admission.start(run)
             del self._refusals[run.run_id]
             self._look_again(burst_id)
 

@@ -59,7 +59,9 @@ def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -
     # The kernel sends SIGIO if a process opens a file under the inbox's lease; by default it ends ours.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     notes = IntakeNotes(settings)
-    intake = Intake(Archive(settings.archive), api, settings.intake, notes.quarantined, heartbeat)
+    intake = Intake(
+        Archive(settings.archive), api, settings.intake, settings.products, notes.quarantined, heartbeat
+    )
     works = parts_of(settings, api, intake, notes)
     parts = [Part(name, work, settings.archive) for name, work in works.items()]
     threads = [threading.Thread(target=part.run, args=(stop,), name=part.name) for part in parts]

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.burst_state import BurstState, PlannedRun, planned_folder, read_burst_state
+from mxtvhf.intake.burst_state import BurstState, read_burst_state
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import PlannedRun, planned_folder
 from mxtvhf.intake.policy import WantedRun, next_look, next_run
 from mxtvhf.models.files import write_once
 from mxtvhf.models.ids import run_id_of

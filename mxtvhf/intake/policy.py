@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from mxtvhf.intake.burst_state import BurstState, Notice, PlannedRun
+from mxtvhf.intake.burst_state import BurstState, Notice
+from mxtvhf.intake.planned import PlannedRun
 from mxtvhf.settings import IntakePolicy
 
 

@@ -63,21 +63,19 @@ def dead_blocks(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> tuple[
         Exposure of each pixel in any unit, the same shape; 0 or False excludes the pixel.
     """
     sides = sorted(detection_constants().dead.blocks, reverse=True)
-    # All blocks, steps and rings consist of these cells.
+    # All blocks consist of these cells.
     cell = min(sides) // 2
     exposed = np.asarray(exposure, dtype=np.float64)
-    number, time = _in_cells(np.where(exposed > 0.0, image, 0), cell), _in_cells(exposed, cell)
+    # Photons and exposure.
+    cells = np.stack([_in_cells(np.where(exposed > 0.0, image, 0), cell), _in_cells(exposed, cell)])
     found: list[RawBlock] = []
-    for side in (pixels // cell for pixels in sides):
-        lows = np.arange(0, number.shape[0] - side + 1, side // 2)
-        row, column = (axis.ravel() for axis in np.meshgrid(lows, lows, indexing="ij"))
-        around, time_around = _faintest_side(number, time, row, column, side)
-        counted, timed = (SquareSums(values).at(row, column, side) for values in (number, time))
-        dead = _dead(counted, timed, around, time_around, row.size)
-        for k in dead:
-            found.append(RawBlock(int(column[k]) * cell, int(row[k]) * cell, side * cell))
-            inside = np.s_[row[k] : row[k] + side, column[k] : column[k] + side]
-            number[inside], time[inside] = 0, 0.0
+    for side in sides:
+        half = side // 2 // cell
+        (number, time), (around, time_around) = _blocks(cells, half)
+        dead = _dead(number.ravel(), time.ravel(), around.ravel(), time_around.ravel(), number.size)
+        for row, column in half * np.stack(np.divmod(dead, number.shape[1]), axis=1):
+            found.append(RawBlock(int(column) * cell, int(row) * cell, side))
+            cells[:, row : row + 2 * half, column : column + 2 * half] = 0.0
     return tuple(found)
 
 
@@ -106,32 +104,31 @@ def dead_pixels(image: npt.NDArray[np.int64], exposure: npt.ArrayLike) -> npt.ND
     return dead
 
 
-def _faintest_side(
-    number: npt.NDArray[Any], time: npt.NDArray[Any], row: Indices, column: Indices, side: int
-) -> tuple[Floats, Floats]:
-    """Return photons and exposure around blocks, with all four sides as faint as the faintest one.
+def _blocks(cells: Floats, half: int) -> tuple[Floats, Floats]:
+    """Return photons and exposure of blocks, and those around them, ``[quantity, row, column]`` each.
 
-    A source beside a block then does not make the block dead: the opposite side is fainter. Blocks in
-    corners, with only two sides, have nothing around them.
+    A block consists of 2 x 2 squares of ``half`` x ``half`` cells; neighbouring blocks overlap by one square.
+    Around a block all four sides count as much as the faintest one: a source beside a block then does not
+    make it dead, because the opposite side is fainter. Blocks in corners, with only two sides, have nothing
+    around them.
     """
-    half = side // 2
-    # A side is a strip of two squares, each half as wide as the block: [side, square, block].
-    down = half * np.array([[-1, -1], [2, 2], [0, 1], [0, 1]])[..., np.newaxis] + row
-    across = half * np.array([[0, 1], [0, 1], [-1, -1], [2, 2]])[..., np.newaxis] + column
-    counts, exposures = (
-        SquareSums(np.pad(values, half)).at(down + half, across + half, half).sum(axis=1)
-        for values in (number, time)
-    )
+    squares = np.zeros((2, *(size // half + 2 for size in cells.shape[1:])))
+    squares[:, 1:-1, 1:-1] = _in_cells(cells, half)
+    across, down = squares[..., :-1] + squares[..., 1:], squares[:, :-1] + squares[:, 1:]
+    sides = np.stack([across[:, :-3, 1:-1], across[:, 3:, 1:-1], down[:, 1:-1, :-3], down[:, 1:-1, 3:]])
+    counts, exposures = sides[:, 0], sides[:, 1]
     seen = exposures > 0.0
     rate = np.where(seen, counts / np.where(seen, exposures, 1.0), np.inf)
-    faintest = np.argmin(rate, axis=0), np.arange(row.size)
-    enough = np.where(seen.sum(axis=0) >= 3, 4.0, 0.0)
-    return enough * counts[faintest], enough * exposures[faintest]
+    faintest = np.take_along_axis(sides, np.argmin(rate, axis=0)[np.newaxis, np.newaxis], axis=0)[0]
+    blocks = down[:, 1:-1, 1:-2] + down[:, 1:-1, 2:-1]
+    return blocks, np.where(seen.sum(axis=0) >= 3, 4.0, 0.0) * faintest
 
 
 def _in_cells(values: npt.NDArray[Any], cell: int) -> npt.NDArray[Any]:
-    rows = values.reshape(values.shape[0] // cell, cell, -1).sum(axis=1)
-    return np.asarray(rows.reshape(len(rows), -1, cell).sum(axis=2))
+    """Return the sums over squares of ``cell`` x ``cell`` values along the last two axes."""
+    *others, rows, columns = values.shape
+    strips = values.reshape(*others, rows // cell, cell, columns).sum(axis=-2)
+    return np.asarray(strips.reshape(*others, rows // cell, columns // cell, cell).sum(axis=-1))
 
 
 def _dead(number: Floats, time: Floats, around: Floats, time_around: Floats, trials: int) -> Indices:

@@ -54,6 +54,9 @@ class LocalisedSource(Model):
     """Name of the bright catalogued source at this position; None if there is none."""
     in_eclairs: bool | None = None
     """True if the source lies within the ECLAIRs error radius; None if no such position is known."""
+    eclairs_sigmas: float | None = None
+    """Separation from the ECLAIRs position in units of the combined standard error per axis; None if no such
+    position is known, and in reports older than this field."""
     extent_arcmin: float | None = None
     """Standard deviation per axis of its Gaussian brightness, before the PSF, if the source is wider than a
     point source: it is extended, or consists of unresolved sources. None for a point source."""

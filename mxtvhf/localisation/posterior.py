@@ -143,10 +143,11 @@ class PositionPosterior:
         """Return the density, not normalised and without the edge of the detector."""
         x, y = np.broadcast_arrays(x, y)
         dx, dy = x - self.peak[0], y - self.peak[1]
-        place = (np.stack([y, x]) - cell_centres()[0]) / CELL
-        value: Floats = ndimage.map_coordinates(self.far, place, order=1, mode="nearest")
         near = np.hypot(dx, dy) <= self.reach
+        beyond = (np.stack([y[~near], x[~near]]) - cell_centres()[0]) / CELL
+        value: Floats = np.empty(x.shape)
         value[near] = np.exp(self.near.ev(dy[near], dx[near]))
+        value[~near] = ndimage.map_coordinates(self.far, beyond, order=1, mode="nearest")
         return value
 
     @cached_property

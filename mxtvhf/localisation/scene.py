@@ -16,6 +16,7 @@ density of positions given energies and times. See section "Background and scene
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -315,6 +316,18 @@ class Scene:
     def log_likelihood(self) -> float:
         """Return the sum of ln L over the photons."""
         return float(self.counts.number @ np.log(self.density))
+
+    def log_likelihood_with(self, sources: Sequence[SceneSource]) -> float:
+        """Return the highest ln L with further sources, this scene itself unchanged but for its fraction.
+
+        Parameters
+        ----------
+        sources
+            Further sources; only their fractions are fitted.
+        """
+        densities = np.vstack([self.density, *(source.density for source in sources)])
+        parts = mixture_fractions(densities, self.counts.number, np.zeros(1))
+        return float(self.counts.number @ np.log(parts @ densities))
 
     @cached_property
     def positional_log_likelihood(self) -> float:

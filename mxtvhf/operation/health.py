@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.failures import failing_parts
 from mxtvhf.errors import InvalidInput, MxtVhfError
-from mxtvhf.intake.burst_state import planned_runs
-from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.alive import alive_file
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.models.base import Model
 from mxtvhf.models.files import changed_at, safe_name
 from mxtvhf.models.text import escaped

@@ -14,9 +14,9 @@ import psycopg2
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.burst_state import planned_runs, submission_path
-from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.alive import alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import planned_runs, submission_path
 from mxtvhf.models.files import changed_at
 from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
 from mxtvhf.operation.backup_file import STATE, Manifest, extract

@@ -35,5 +35,10 @@ def archive(tmp_path):
 
 
 @pytest.fixture
+def products(tmp_path):
+    return tmp_path / "products"
+
+
+@pytest.fixture
 def bursts(archive):
     return OpenBursts(archive.root)

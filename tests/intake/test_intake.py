@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.intake import Intake
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.settings import IntakePolicy
@@ -69,8 +69,8 @@ def airflow():
 
 
 @pytest.fixture
-def intake(archive, airflow):
-    return Intake(archive, AirflowApi(airflow.url, "admin", "x"), IntakePolicy())
+def intake(archive, airflow, products):
+    return Intake(archive, AirflowApi(airflow.url, "admin", "x"), IntakePolicy(), products)
 
 
 def notice(burst, burst_id):

@@ -10,9 +10,9 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.attitude_file import attitude_product_bytes
 from mxtvhf.events.patterns import reconstruct
-from mxtvhf.intake.burst_state import planned_runs
 from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.planner import plan_runs
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.notices.voevent import read_alert

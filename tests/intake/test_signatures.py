@@ -110,9 +110,11 @@ def publish(server, messages):
 
 
 @pytest.mark.service
-def test_only_messages_signed_by_a_trusted_key_are_accepted_over_nats(nats_server, archive, burst, keys_file):
+def test_only_messages_signed_by_a_trusted_key_are_accepted_over_nats(
+    nats_server, archive, products, burst, keys_file
+):
     told, stop = [], threading.Event()
-    intake = Intake(archive, None, IntakePolicy(), lambda message, reason: told.append(reason))
+    intake = Intake(archive, None, IntakePolicy(), products, lambda message, reason: told.append(reason))
     source = NatsStream(nats_server.url, None, archive.root, gate(intake, keys_file))
     thread = threading.Thread(target=source.run, args=(stop,))
     thread.start()
@@ -149,6 +151,6 @@ def exists(server):
     return asyncio.run(look())
 
 
-def test_without_trusted_keys_signatures_are_ignored(archive):
-    intake = Intake(archive, None, IntakePolicy())
+def test_without_trusted_keys_signatures_are_ignored(archive, products):
+    intake = Intake(archive, None, IntakePolicy(), products)
     assert gate(intake, None) == intake.keep

@@ -26,8 +26,8 @@ def gbm(number=0):
 
 
 @pytest.fixture
-def intake(archive):
-    return Intake(archive, AirflowApi("http://127.0.0.1:1", "nobody", "x"), IntakePolicy())
+def intake(archive, products):
+    return Intake(archive, AirflowApi("http://127.0.0.1:1", "nobody", "x"), IntakePolicy(), products)
 
 
 def test_a_notice_of_another_mission_starts_no_run_and_is_not_quarantined(intake, burst):

@@ -14,8 +14,8 @@ import pytest
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import read_gaps
-from mxtvhf.intake.burst_state import planned_runs
-from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.alive import alive_file
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.intake.spool import Spool
 from mxtvhf.models.files import sha256_of
 from mxtvhf.notices.voevent import read_alert
@@ -48,7 +48,10 @@ def nats_server(tmp_path_factory):
 def settings(nats_server):
     with state_folder() as state:
         yield Settings(
-            state=state, nats_url=nats_server.url, intake={"quiet_seconds": 3600, "close_seconds": 7200}
+            state=state,
+            nats_url=nats_server.url,
+            # The DAG is paused at first. No report then admits the next runs, which start after 10 s.
+            intake={"quiet_seconds": 3600, "close_seconds": 7200, "analyses_at_once": 20},
         )
 
 

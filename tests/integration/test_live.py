@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.burst_state import planned_runs
+from mxtvhf.intake.planned import planned_runs
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.notices import write_notice

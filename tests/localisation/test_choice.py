@@ -47,6 +47,16 @@ def test_a_single_source_is_the_burst_without_a_reason():
         ({"fading": 0.5}, {"fading": 0.95}, "S2 fades, unlike S1"),
         ({"fading": 0.01}, {"fading": 0.7}, "S2 may fade, unlike S1"),
         ({}, {"in_eclairs": True}, "S2 lies within the ECLAIRs error radius, unlike S1"),
+        (
+            {"in_eclairs": True, "eclairs_sigmas": 2.6},
+            {"in_eclairs": True, "eclairs_sigmas": 1.4},
+            "S2 lies much nearer to the ECLAIRs position than S1",
+        ),
+        (
+            {"in_eclairs": True, "eclairs_sigmas": 0.1, "fading": 0.01},
+            {"in_eclairs": True, "eclairs_sigmas": 2.6, "fading": 0.95},
+            "S2 fades, unlike S1",
+        ),
     ],
     ids=[
         "ECLAIRs before fading",
@@ -54,6 +64,8 @@ def test_a_single_source_is_the_burst_without_a_reason():
         "fading before significance",
         "perhaps fading before a steady one",
         "ECLAIRs known for one source only",
+        "nearer to ECLAIRs before significance",
+        "fading before nearer to ECLAIRs",
     ],
 )
 def test_the_criteria_have_an_order(brighter, burst, sentence):
@@ -73,6 +85,11 @@ def test_the_most_significant_source_is_taken_if_no_criterion_separates_them():
         "S1",
         "S1 is the most significant source; no other criterion separates the sources",
     )
+
+
+def test_a_distance_from_eclairs_within_its_error_does_not_decide():
+    bright = source("S1", 200.0, in_eclairs=True, eclairs_sigmas=2.1)
+    assert chosen(bright, source("S2", 30.0, in_eclairs=True, eclairs_sigmas=0.3))[0] == "S1"
 
 
 def test_the_reason_names_every_source_that_the_criterion_excludes():

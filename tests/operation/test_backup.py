@@ -12,9 +12,9 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import report_summary
 from mxtvhf.errors import Failure, InvalidInput
-from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_folder, submission_path
-from mxtvhf.intake.intake import alive_file
+from mxtvhf.intake.alive import alive_file
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.planned import PlannedRun, Submission, planned_folder, submission_path
 from mxtvhf.models.files import sha256_of
 from mxtvhf.operation.backup import secrets_of_state, write_backup
 from mxtvhf.operation.backup_file import Manifest, PackageWriter, read_manifest

@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput
-from mxtvhf.intake.burst_state import PlannedRun, planned_folder
-from mxtvhf.intake.intake import Intake, alive_file
+from mxtvhf.intake.alive import alive_file
+from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.parts import Part
+from mxtvhf.intake.planned import PlannedRun, planned_folder
 from mxtvhf.notification.ledger import Ledger
 from mxtvhf.notification.model import Addressed, Attempt, Occurrence
 from mxtvhf.operation.health import health, oldest_waiting_s
@@ -58,7 +59,7 @@ class Once:
 def installation(tmp_path):
     """Return the settings of an installation whose listener has just finished a round."""
     settings = Settings(state=tmp_path)
-    intake = Intake(Archive(settings.archive), None, IntakePolicy())
+    intake = Intake(Archive(settings.archive), None, IntakePolicy(), settings.products)
     intake._woken.wait = lambda seconds: None
     intake.run(Once())
     return settings

@@ -31,7 +31,7 @@ from mxtvhf.desk.unreadable import Dismissal
 from mxtvhf.errors import Failure, InvalidInput, NewerVersion
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
-from mxtvhf.intake.burst_state import PlannedRun, Submission, planned_runs
+from mxtvhf.intake.planned import PlannedRun, Submission, planned_runs
 from mxtvhf.intake.spool import Label
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.files import sha256_of

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.scale import AIRFLOW, TASKS, Site, simulate
+from benchmarks.scale import AIRFLOW, STATIONS, TASKS, Site, simulate
 
 FREE = dict.fromkeys(TASKS, 0.0)
-PER_TASK = AIRFLOW["scheduling"] + AIRFLOW["start"] + AIRFLOW["frame"]
+PER_TASK = sum(AIRFLOW[station] for station in STATIONS)
 
 
 def test_a_single_alert_takes_the_sum_of_its_longest_way():
@@ -17,16 +17,19 @@ def test_a_single_alert_takes_the_sum_of_its_longest_way():
     assert simulate(Site(10, 10), costs, np.array([0.0])).preliminary[0] == pytest.approx(5 * PER_TASK + 2.0)
 
 
-@pytest.mark.parametrize(("site", "costs"), [(Site(1), {"source_analysis": 5.0}), (Site(100), FREE)])
+@pytest.mark.parametrize(
+    ("site", "costs"),
+    [(Site(0), FREE), (Site(1), {"source_analysis": 5.0}), (Site(100), FREE), (Site(100, 100), FREE)],
+)
 def test_a_storm_ends_when_the_bottleneck_has_done_its_work(site, costs):
     outcome = simulate(site, costs, np.linspace(0.0, 1.0, 50))
     least = 50 / min(site.capacity(costs).values())
     assert len(outcome.final) == len(outcome.preliminary) == 50
     assert least <= max(outcome.final.values()) <= 1.1 * least + 10
-    places = {"scheduler": site.schedulers, "workers": site.workers * AIRFLOW["cores"]}
-    for station, rate in site.capacity(costs).items():
+    capacity = site.capacity(costs)
+    for station, places in site.places.items():
         # Work is neither lost nor done twice.
-        assert outcome.busy[station] == pytest.approx(50 * places[station] / rate)
+        assert outcome.busy[station] == pytest.approx(50 * places / capacity[station])
 
 
 def test_under_light_load_nobody_waits():

@@ -67,7 +67,19 @@ class Runner:
 
         # A run takes seconds, and each check costs the API server as much as a task's request.
         wait_until(has_ended, what=run_id, timeout=timeout, every=0.4)
-        return self.api.run(run_id, dag_id=dag_id)["state"]
+        state = self.api.run(run_id, dag_id=dag_id)["state"]
+        if state == "failed":
+            self._print_failed_tasks(run_id, dag_id)
+        return state
+
+    def _print_failed_tasks(self, run_id, dag_id):
+        """Print what a test that expected success needs to tell the cause."""
+        tasks = self.api.get(f"{run_path(run_id, dag_id)}/taskInstances")["task_instances"]
+        for task in tasks:
+            print(f"{run_id}: {task['task_id']} {task['state']} (attempt {task['try_number']})")
+            if task["state"] == "failed":
+                for attempt in range(1, task["try_number"] + 1):
+                    print(self.log(run_id, task["task_id"], attempt, dag_id=dag_id))
 
     def wait_for_start(self, run_id, timeout=300.0):
         """Wait until the intake has started a run."""
@@ -89,15 +101,15 @@ class Runner:
         found = [self.api.get(page.format(dag_id))["dag_runs"] for dag_id in dag_ids or RUN_DAG_IDS]
         return [run["dag_run_id"] for runs in found for run in runs]
 
-    def task(self, run_id, task_id, what):
+    def task(self, run_id, task_id, what, dag_id=None):
         """Something of a task instance."""
-        return self.api.get(f"{run_path(run_id)}/taskInstances/{task_id}/{what}")
+        return self.api.get(f"{run_path(run_id, dag_id)}/taskInstances/{task_id}/{what}")
 
     def links(self, run_id, task_id):
         return self.task(run_id, task_id, "links")["extra_links"]
 
-    def log(self, run_id, task_id, attempt=1):
-        lines = self.task(run_id, task_id, f"logs/{attempt}")["content"]
+    def log(self, run_id, task_id, attempt=1, dag_id=None):
+        lines = self.task(run_id, task_id, f"logs/{attempt}", dag_id)["content"]
         return "\n".join(str(line["event"]) for line in lines)
 
     def folder(self, run_id):

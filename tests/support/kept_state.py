@@ -56,7 +56,7 @@ class Airflow:
 
 
 def intake_of(settings, airflow=None, **policy):
-    return Intake(Archive(settings.archive), airflow or Airflow(), IntakePolicy(**policy))
+    return Intake(Archive(settings.archive), airflow or Airflow(), IntakePolicy(**policy), settings.products)
 
 
 def files_of(folder, *patterns):

@@ -139,6 +139,11 @@ def source_warnings(report: Report) -> list[str]:
         for source in (burst, *others)
         if source.extent_arcmin is not None
     ]
+    if burst.extent_arcmin is not None:
+        extended.append(
+            f"The rates and fluxes of {burst.name} are too low: the correction for photons outside the "
+            "source region assumes a point source."
+        )
     if not others:
         return extended
     nearest = sorted(others, key=lambda other: _apart(other, burst))

@@ -6,7 +6,7 @@ Used by the step ``vhf_localisation``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, hypot, sqrt
+from math import exp, hypot, log, sqrt
 
 import numpy as np
 
@@ -31,8 +31,8 @@ _MOST_BRIGHT = 20
 """Largest number of bright catalogued sources in a field."""
 _DEGREE_DIGITS, _ARCSEC_DIGITS = 9, 5
 """Digits of a position and its radius; they resolve micro-arcseconds."""
-_R99_PER_R90_SQUARED = 2.0
-"""(R99 / R90)^2 of a circular Gaussian, ln 0.01 / ln 0.1."""
+_SIGMAS_90, _SIGMAS_99 = sqrt(2.0 * log(10.0)), sqrt(2.0 * log(100.0))
+"""Radii that hold 90 and 99 % of a circular Gaussian, in units of its standard deviation per axis."""
 
 
 def bright_sources_of(pointing: Pointing) -> list[tuple[CatalogueSource, float, float]]:
@@ -104,9 +104,10 @@ def _source(
         for source in bright
         if _is_within(position, source.ra_deg, source.dec_deg, source.r90_arcsec)
     ]
-    in_eclairs = None
+    in_eclairs = eclairs_sigmas = None
     if eclairs is not None and eclairs.r90_arcsec is not None:
-        in_eclairs = _is_within(position, eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec)
+        place = eclairs.ra_deg, eclairs.dec_deg, eclairs.r90_arcsec
+        in_eclairs, eclairs_sigmas = _is_within(position, *place), round(_sigmas_from(position, *place), 3)
     return LocalisedSource(
         name=name,
         position=position,
@@ -118,6 +119,7 @@ def _source(
         n_source=found.n_source,
         known_as=at_place[0] if at_place else None,
         in_eclairs=in_eclairs,
+        eclairs_sigmas=eclairs_sigmas,
         extent_arcmin=_extent(found),
         **_spectrum_and_decay(found, trigger is not None and met_from_utc(trigger) < events.tstart),
     )
@@ -133,8 +135,13 @@ def _extent(found: SourceLocalisation) -> float | None:
 
 def _is_within(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> bool:
     """Return True if a place agrees with a position at the 99 % level of their combined error."""
-    reach = sqrt(_R99_PER_R90_SQUARED) * hypot(position.r90_arcsec or 0.0, r90_arcsec)
-    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) <= reach
+    return _sigmas_from(position, ra_deg, dec_deg, r90_arcsec) <= _SIGMAS_99
+
+
+def _sigmas_from(position: Position, ra_deg: float, dec_deg: float, r90_arcsec: float) -> float:
+    """Return the separation of a place from a position in units of their combined error per axis."""
+    sigma = hypot(position.r90_arcsec or 0.0, r90_arcsec) / _SIGMAS_90
+    return separation_arcsec(position.ra_deg, position.dec_deg, ra_deg, dec_deg) / sigma
 
 
 def _spectrum_and_decay(found: SourceLocalisation, t0_known: bool) -> dict[str, float | None]:

@@ -91,9 +91,20 @@ def test_a_warning_names_an_extended_source_even_if_it_is_the_only_one() -> None
         "S2 is wider than a point source by 5.5' (1 sigma): it is extended, or it consists of several "
         "sources."
     )
-    assert source_warnings(report_of(field((extended,), chosen=extended, choice=None))) == [warning]
+    too_low = (
+        "The rates and fluxes of S2 are too low: the correction for photons outside the source region "
+        "assumes a point source."
+    )
+    assert source_warnings(report_of(field((extended,), chosen=extended, choice=None))) == [warning, too_low]
     assert warning in source_warnings(report_of(field((BRIGHT, extended, FAINT), chosen=extended)))
     assert source_warnings(report_of(field((BURST,), choice=None))) == []
+
+
+def test_the_flux_of_a_burst_beside_an_extended_source_has_no_caveat() -> None:
+    extended = BRIGHT.model_copy(update={"extent_arcmin": 5.5})
+    warnings = source_warnings(report_of(field((extended, BURST))))
+    assert any(warning.startswith("S1 is wider") for warning in warnings)
+    assert not any("too low" in warning for warning in warnings)
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,24 @@ def test_a_source_that_is_found_without_the_circle_is_placed_without_it(tmp_path
     assert "ECLAIRs" not in found.uses
 
 
+def test_of_two_sources_in_a_wide_circle_of_eclairs_the_much_nearer_one_is_the_burst(tmp_path):
+    photons = burst(x=90.0, y=200.0).merged(burst(seed=2, x=170.0, y=200.0, counts=450, background=0))
+    notice = wakeup(90.0, 200.0, START - 100.0)
+    ra, dec = (float(axis) for axis in POINTING.pixel_to_sky(90.0, 200.0))
+    circle = place(ra, dec, 900.0, Origin.ECLAIRS, "eclairs-wakeup")
+    found = vhf_localisation(
+        event_file(tmp_path, photons), alerts=[notice.model_copy(update={"position": circle})]
+    )
+    bright, faint = found.sources
+    assert bright.in_eclairs
+    assert faint.in_eclairs
+    # 80 pixels are 1080 arcsec, and the standard error is 900 / 2.146 arcsec per axis.
+    assert bright.eclairs_sigmas == pytest.approx(1080.0 / (900.0 / 2.146), abs=0.2)
+    assert faint.eclairs_sigmas < 0.3
+    assert found.chosen == faint.name
+    assert found.choice == f"{faint.name} lies much nearer to the ECLAIRs position than {bright.name}"
+
+
 def in_a_line(photons, source, kev=3.0):
     """Photons of a background that is all in one line, and of a source."""
     line = np.random.default_rng(1).normal(kev, 0.06, len(photons))
