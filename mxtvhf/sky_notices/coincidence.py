@@ -41,8 +41,8 @@ R90_IN_SIGMA = sqrt(2.0 * log(10.0))
 NONE_RECEIVED = "no notice of another mission was ever received"
 _SAMPLES = 200
 _SMALLEST = 1e-12
-MOST_EVENTS = 100
-"""Largest number of events of an instrument that are compared with a burst, the nearest in time."""
+MOST_COMPARED = 100
+"""Largest number of notices of an instrument before, and after T0, whose events are compared with a burst."""
 MAP_REGIONS = (50.0, 90.0, 99.0, 99.9)
 """Regions of a sky map that are named, percent."""
 MAP_LEVEL = 0.999
@@ -123,7 +123,7 @@ class OtherMissions(Model):
     notices: int = 0
     """Number of notices with an event time in the longest window."""
     not_compared: int = 0
-    """Number of further events in the window, all farther from T0 in time; 0 except in a storm of notices."""
+    """Number of further notices in the window, all farther from T0 in time; 0 except in a storm of them."""
     unreadable: int = 0
     """Number of unreadable notices received around the burst."""
     has_unread: bool = False
@@ -213,7 +213,7 @@ def _checked(
             trigger_time,
             window_s(mission, instrument),
             is_test=is_test,
-            most=MOST_EVENTS,
+            most=MOST_COMPARED,
         )
         for mission, instrument, _ in seen
     ]
@@ -238,7 +238,7 @@ def _checked(
         notices=sum(number for _, _, number in seen),
         unreadable=store.unread(start, end),
         has_unread=has_unread,
-        not_compared=sum(one.total - len(one.events) for one in near),
+        not_compared=sum(one.others for one in near),
         coincidences=tuple(found),
         withdrawn=tuple(withdrawn),
     )

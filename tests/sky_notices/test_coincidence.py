@@ -191,7 +191,7 @@ def test_a_broken_map_leaves_the_position_unchecked(store):
 
 
 def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
-    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    monkeypatch.setattr(coincidence, "MOST_COMPARED", 5)
     for number in range(8):
         file(store, gbm(str(number), after_s=1.0 + number))
     result = found(store)
@@ -201,7 +201,7 @@ def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
 
 
 def test_a_storm_of_one_instrument_does_not_hide_the_event_of_another(store, monkeypatch):
-    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    monkeypatch.setattr(coincidence, "MOST_COMPARED", 5)
     for number in range(20):
         file(store, gbm(str(number), after_s=1.0 + number))
     wxt = {"ra": OURS.ra_deg, "dec": OURS.dec_deg, "ra_dec_error": 0.05}
