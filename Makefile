@@ -7,6 +7,7 @@ SEED    ?= 7
 MINUTES ?= 1
 ALERTS  ?= 100
 ENGINE  ?= var/engine
+export COVERAGE ?=
 export VENV ?= .venv
 # Bytecode is kept, also where the environment forbids it: else each process compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
@@ -29,14 +30,11 @@ cluster: install  ## run an installation with Celery workers on this machine unt
 	@tools/test-packages.sh redis-server:redis-server nats-server:nats-server
 	@exec $(VENV)/bin/mxtvhf cluster --port $(PORT) --workers $(WORKERS)
 
-check:  ## lint and quick unit tests with coverage, in minutes, without root or system packages
+check:  ## lint and quick unit tests in minutes, without root or system packages (COVERAGE=yes)
 	@tools/install.sh check
 	@tools/test-sbom.sh
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/python -m pytest --ignore tests/integration -m "not slow and not service" -n 2 --dist loadfile \
-	    --cov --cov-report=
-	@echo 'Coverage of these tests: the files below 80 %, and the total.'
-	@$(VENV)/bin/coverage report | awk 'NR <= 2 || /^TOTAL/ || $$NF + 0 < 80'
+	@tools/check.sh
 
 check-all:  ## the same as check, with each supported Python of this machine
 	@for version in 3.11 3.12 3.13; do \

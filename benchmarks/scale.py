@@ -3,7 +3,8 @@
 ``python -m benchmarks.scale`` measures the CPU time of each step on this machine, adds the measured CPU times
 of Airflow per task (``scale.toml``), and simulates how alerts pass the tasks of ``mxt_vhf``: 1000 alerts in
 10 s, and a steady load of 80 % of the capacity. It prints the times of the reports, the utilisation of each
-kind of process, and which of them is the bottleneck. On one machine all processes share its cores.
+kind of process, and which of them is the bottleneck. On one machine all processes share its cores. A last
+table is for a storm on one machine with different limits of the intake (``analyses_at_once``).
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ TASKS: dict[str, tuple[str, ...]] = {
 }
 """The tasks of ``mxt_vhf`` and their upstream tasks."""
 STORM, STORM_S = 1000, 10.0
+SMALL_STORM = 40
+"""Alerts of the storm that ``benchmarks.storm --alerts 40`` measures."""
+LIMITS = (1, 2, 3, 4, 6, SMALL_STORM)
+SLICE_S = 0.01
+"""Time for which a process has a core of a shared machine until the next one has it, seconds."""
 STEADY = 1000
 LOAD = 0.8
 STATIONS = ("scheduler", "api", "database", "worker")
@@ -98,10 +104,13 @@ class Site:
         Number of worker machines; 0 if everything runs on one machine.
     schedulers
         Number of schedulers, and of API servers.
+    at_once
+        Limit of the intake for the runs without a preliminary report, for each scheduler.
     """
 
     workers: int
     schedulers: int = 1
+    at_once: int = 2
 
     @property
     def places(self) -> dict[str, int]:
@@ -125,44 +134,61 @@ class Site:
 def simulate(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> Outcome:
     """Simulate alerts that arrive at the given times (seconds).
 
-    Later tasks of an alert have priority, then newer alerts, as in the project.
+    The intake starts the newest alert first. Later tasks of an alert have priority, as in the project.
     """
     env, outcome = simpy.Environment(), Outcome()
     stations = {station: simpy.PriorityResource(env, places) for station, places in site.places.items()}
-    cores = None if site.workers else simpy.PriorityResource(env, int(AIRFLOW["cores"]))
+    cores = None if site.workers else simpy.Resource(env, int(AIRFLOW["cores"]))
+    slots = simpy.PriorityResource(env, max(1, site.workers) * int(AIRFLOW["slots"]))
+    waiting, unreported = list[int](), set[int]()
     order = {task: -number for number, task in enumerate(TASKS)}
 
     def work(station: str, priority: tuple[int, int], seconds: float) -> Iterator[Any]:
         with stations[station].request(priority=priority) as turn:
             yield turn
-            if cores is None:
-                yield env.timeout(seconds)
-            else:
-                with cores.request(priority=priority) as core:
-                    yield core
-                    yield env.timeout(seconds)
+            yield from compute(seconds)
             outcome.busy[station] += seconds
+
+    def compute(seconds: float) -> Iterator[Any]:
+        if cores is None:
+            yield env.timeout(seconds)
+            return
+        for part in np.diff(np.append(np.arange(0.0, seconds, SLICE_S), seconds)):
+            with cores.request() as core:
+                yield core
+                yield env.timeout(part)
 
     def task(number: int, name: str, done: dict[str, Any]) -> Iterator[Any]:
         yield env.all_of([done[before] for before in TASKS[name]])
-        for station in STATIONS:
-            seconds = AIRFLOW[station] + (costs.get(name, 0.0) if station == "worker" else 0.0)
-            yield env.process(work(station, (order[name], -number), seconds))
+        with slots.request(priority=(order[name], number)) as slot:
+            yield slot
+            for station in STATIONS:
+                seconds = AIRFLOW[station] + (costs.get(name, 0.0) if station == "worker" else 0.0)
+                yield env.process(work(station, (order[name], number), seconds))
         if name == "wait_mxt_gp":
             yield env.timeout(AIRFLOW["gp"])
         done[name].succeed()
         if name == "preliminary_report":
             outcome.preliminary[number] = env.now
+            unreported.remove(number)
+            start_runs()
         elif name == "update_BA":
             outcome.final[number] = env.now
+
+    def start_runs() -> None:
+        while waiting and len(unreported) < site.at_once * site.schedulers:
+            number = waiting.pop()
+            unreported.add(number)
+            done = {name: env.event() for name in TASKS}
+            for name in TASKS:
+                env.process(task(number, name, done))
 
     def alerts() -> Iterator[Any]:
         for number, moment in enumerate(arrivals):
             yield env.timeout(moment - env.now)
             outcome.arrived.append(env.now)
-            done = {name: env.event() for name in TASKS}
-            for name in TASKS:
-                env.process(task(number, name, done))
+            waiting.append(number)
+            start_runs()
 
     env.process(alerts())
     env.run()
@@ -191,6 +217,26 @@ def table_row(site: Site, costs: Mapping[str, float], arrivals: np.ndarray) -> s
     return "| " + " | ".join(map(str, [*cells, min(capacity, key=capacity.__getitem__)])) + " |"
 
 
+def print_limits(costs: Mapping[str, float]) -> None:
+    """Print the first ten reports of a storm on one machine, as multiples of a single alert's."""
+    single = simulate(Site(0), costs, np.zeros(1))
+    print(f"\nstorm of {SMALL_STORM} alerts on one machine: first ten reports / single, median")
+    print("| at once | preliminary | final | last run, s |\n" + "|---" * 4 + "|")
+    for limit in LIMITS:
+        outcome = simulate(Site(0, at_once=limit), costs, np.linspace(0.0, STORM_S, SMALL_STORM))
+        ratios = [
+            np.median([ends[number] - outcome.arrived[number] for number in sorted(ends, key=ends.get)[:10]])
+            / alone[0]
+            for ends, alone in (
+                (outcome.preliminary, single.preliminary),
+                (outcome.final, single.final),
+            )
+        ]
+        print(
+            f"| {limit} | {ratios[0]:.1f} | {ratios[1]:.1f} | {max(outcome.final.values()):.0f} |", flush=True
+        )
+
+
 def main() -> None:
     """Measure the steps, simulate the installations, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -199,7 +245,7 @@ def main() -> None:
     print(
         "CPU time of the steps, s: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in costs.items())
     )
-    sites = [Site(0), Site(10), Site(100), Site(10, 4), Site(100, 16)]
+    sites = [Site(0), Site(10, 1, 3), Site(100, 1, 3), Site(10, 4, 3), Site(100, 16, 3)]
     generator = np.random.default_rng(1)
     for name in ("storm", "steady"):
         print(f"\n{name}\n| {' | '.join(COLUMNS)} |\n" + "|---" * len(COLUMNS) + "|")
@@ -208,6 +254,7 @@ def main() -> None:
             steady = np.cumsum(generator.exponential(1.0 / rate, STEADY))
             arrivals = np.linspace(0.0, STORM_S, STORM) if name == "storm" else steady
             print(table_row(site, costs, arrivals), flush=True)
+    print_limits(costs)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class IntakePolicy(Model):
         description="time without new input after which no more runs of a burst are started, s",
     )
     analyses_at_once: int = Field(
-        default=3,
+        default=2,
         ge=1,
         le=1000,
         description="largest number of started runs that have photons and no preliminary report yet",

@@ -15,7 +15,23 @@ from mxtvhf.archive.products import PRELIMINARY_REPORT, product_folder
 from mxtvhf.intake.planned import PlannedRun
 
 LONGEST_S = 10.0
-"""Time for which a run counts without a report, seconds. A failed or slow run never holds back others."""
+"""Time for which a run counts without a report, seconds. A slow run never holds back others for longer."""
+OVERDUE_S = 3.0
+"""Time after which a run without a report may have failed, and between two questions about it, seconds."""
+
+
+def start_order(run: PlannedRun) -> tuple[bool, bool, int, float]:
+    """Return the sort key of waiting runs.
+
+    Real alerts are before tests, then retractions, the first runs of a burst before its updates, and new runs
+    before old ones, because a position is worth most right after the burst.
+
+    Parameters
+    ----------
+    run
+        A planned run.
+    """
+    return run.is_test, not run.is_retraction, run.conf.sequence, -run.planned.timestamp()
 
 
 class Admission:
@@ -37,6 +53,7 @@ class Admission:
     def __init__(self, products: Path, at_once: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._products, self._at_once, self._clock = products, at_once, clock
         self._started: dict[str, tuple[PlannedRun, float]] = {}
+        self._asked: dict[str, float] = {}
 
     def start(self, run: PlannedRun) -> None:
         """Count a run that Airflow has accepted."""
@@ -51,6 +68,18 @@ class Admission:
             for run_id, (run, began) in self._started.items()
             if now - began < LONGEST_S and not self._is_reported(run)
         }
+
+    def overdue(self) -> list[PlannedRun]:
+        """Return the counted runs that may have ended without a report, each once in `OVERDUE_S`."""
+        now = self._clock()
+        last = {run_id: self._asked.get(run_id, began) for run_id, (_, began) in self._started.items()}
+        found = [run for run_id, (run, _) in self._started.items() if now - last[run_id] >= OVERDUE_S]
+        self._asked = last | dict.fromkeys((run.run_id for run in found), now)
+        return found
+
+    def ended(self, run: PlannedRun) -> None:
+        """Stop counting a run that ended without a report."""
+        self._started.pop(run.run_id, None)
 
     def admits(self, run: PlannedRun) -> bool:
         """Return True if a run may start now."""

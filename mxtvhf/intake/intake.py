@@ -14,9 +14,9 @@ from pathlib import Path
 
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, MxtVhfError, NewerVersion, Retriable
-from mxtvhf.intake.admission import Admission
+from mxtvhf.intake.admission import Admission, start_order
 from mxtvhf.intake.alive import alive_file
-from mxtvhf.intake.dispatch import dispatch
+from mxtvhf.intake.dispatch import ACTIVE, dispatch
 from mxtvhf.intake.filing import Tell, file_message, set_aside
 from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.planned import PlannedRun
@@ -148,6 +148,8 @@ class Intake:
                 log_once(f"{path}: cannot be filed: {error}; the message stays queued")
         self._look(clock())
         self._admission.refresh()
+        if self._can_ask() and not self._can_post():
+            self._uncount_ended()
         if self._can_post():
             self._post()
 
@@ -202,22 +204,29 @@ class Intake:
                 waiting, again = (), now + timedelta(seconds=SPOILED_PAUSE_S)
             self._waiting[burst_id], self._seen[burst_id] = waiting, (mark, again)
 
+    def _can_ask(self) -> bool:
+        return time.monotonic() >= self._next_attempt and any(self._waiting.values())
+
     def _can_post(self) -> bool:
-        return time.monotonic() >= self._next_attempt and any(
+        return self._can_ask() and any(
             self._admission.admits(run) for waiting in self._waiting.values() for run in waiting
         )
 
+    def _uncount_ended(self) -> None:
+        """Look for runs that ended without a report, because those behind them need not wait."""
+        for run in self._admission.overdue():
+            try:
+                is_active = self._api.run(run.run_id)["state"] in ACTIVE
+            except MxtVhfError as error:
+                log_once(f"run {run.run_id}: state unknown: {error}; later runs wait until it counts no more")
+                continue
+            if not is_active:
+                self._admission.ended(run)
+
     def _post(self) -> None:
-        """Submit the admitted runs: without a failed attempt first, then real before test, new before old."""
+        """Submit the admitted runs in `start_order`; those with failed attempts last."""
         runs = [run for waiting in self._waiting.values() for run in waiting]
-        runs.sort(
-            key=lambda run: (
-                self._refusals[run.run_id],
-                run.is_test,
-                -run.planned.timestamp(),
-                run.conf.sequence,
-            )
-        )
+        runs.sort(key=lambda run: (self._refusals[run.run_id], start_order(run)))
         try:
             for run in islice(filter(self._admission.admits, runs), POSTS_A_ROUND):
                 self._dispatch(run)

@@ -32,13 +32,13 @@ class KnownBackgroundRule(Constants):
 
     ts_threshold: float = Field(ge=0.0, le=1e4)
     """Lowest TS."""
-    places_ts_threshold: float = Field(ge=0.0, le=1e4)
-    """Lowest TS of the positions given energies and times."""
     ts_over_free: float = Field(ge=0.0, le=1e4)
     """Lowest TS relative to a background of free spectrum without a source."""
     disagreement: float = Field(ge=0.0, le=1e4)
     """Twice the gain of ln L by a free spectrum above which the photons disagree with the known one, unless a
     source explains them."""
+    ts_over_disagreement: float = Field(ge=0.0, le=1e4)
+    """Lowest TS over the free spectrum with which a source explains a disagreement."""
 
 
 class EclairsTrust(Constants):

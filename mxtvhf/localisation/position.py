@@ -24,7 +24,7 @@ from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene
 from mxtvhf.localisation.shape import ShapeFit, with_free_shape
-from mxtvhf.localisation.sources import FoundSource, find_sources, needed_places_ts, needed_ts, usual_ts
+from mxtvhf.localisation.sources import FoundSource, find_sources, needed_ts, usual_ts
 from mxtvhf.localisation.upper_limit import detectable_photons, empty_upper_limit, source_upper_bound
 from mxtvhf.models.arrays import Floats
 
@@ -363,10 +363,9 @@ def needed_ts_of(found: SourceLocalisation) -> tuple[float, float]:
     found
         Result of ``localise``.
     """
-    if found.evidence is None:
-        limits = detection_constants().source
-        return limits.ts_threshold, limits.places_ts_threshold
-    return needed_ts(found.evidence.counts), needed_places_ts(found.evidence.counts)
+    limits = detection_constants().source
+    ts = limits.ts_threshold if found.evidence is None else needed_ts(found.evidence.counts)
+    return ts, limits.places_ts_threshold
 
 
 def least_photons() -> float:

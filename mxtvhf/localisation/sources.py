@@ -99,7 +99,7 @@ class FoundSource:
         limits, gained = detection_constants(), 2.0 * self.fit.log_prior
         return (
             self.ts + gained >= needed_ts(self.counts)
-            and self.places_ts + gained >= needed_places_ts(self.counts)
+            and self.places_ts + gained >= limits.source.places_ts_threshold
             and self.ts_over_free + gained >= limits.known_background.ts_over_free
             and self.photons >= limits.source.least_photons
         )
@@ -126,18 +126,6 @@ def usual_ts(counts: Counts) -> float:
     """
     limits = detection_constants().source
     return limits.ts_threshold_alone if counts.spectra is None else limits.ts_threshold
-
-
-def needed_places_ts(counts: Counts) -> float:
-    """Return the detection threshold of the position-only TS for these photons.
-
-    Parameters
-    ----------
-    counts
-        Photons of the field.
-    """
-    limits = detection_constants()
-    return (limits.known_background if counts.well_known else limits.source).places_ts_threshold
 
 
 def find_sources(
@@ -181,9 +169,9 @@ def find_sources(
         found, scene = _next(empty, psf, prior, candidates)
         if circle is not None and not found.detected:
             found, scene = _next(empty, psf, circle, candidates)
+        if _is_unlike_known(empty, found):
+            return find_sources(replace(counts, known=None), psf, prior, known, circle, candidates)
         if not found.detected:
-            if _is_unlike_known(empty, found):
-                return find_sources(replace(counts, known=None), psf, prior, known, circle, candidates)
             return (found,), empty
         sources = [found]
     kept = sources, scene = _with_own_width(scene, sources, psf)
@@ -205,7 +193,7 @@ def find_sources(
 def _is_unlike_known(empty: Scene, found: FoundSource) -> bool:
     """Return whether the field disagrees with the known background spectrum and no source explains it."""
     limits = detection_constants().known_background
-    return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_free
+    return empty.gain_when_free >= limits.disagreement and found.ts_over_free < limits.ts_over_disagreement
 
 
 def _known_sources(

@@ -3,7 +3,7 @@
 import pytest
 
 from mxtvhf.archive.products import PRELIMINARY_REPORT
-from mxtvhf.intake.admission import LONGEST_S, Admission
+from mxtvhf.intake.admission import LONGEST_S, OVERDUE_S, Admission, start_order
 from mxtvhf.intake.intake import Intake
 from mxtvhf.intake.planned import PlannedRun, planned_runs
 from mxtvhf.intake.spool import ReceivedMessage
@@ -98,6 +98,21 @@ def test_real_alerts_hold_back_tests(admission):
     assert not admission.admits(run_of(9, is_test=True))
 
 
+def test_waiting_runs_start_in_the_order_of_their_urgency():
+    def waits(number, sequence, second, **changes):
+        run = run_of(number)
+        conf = run.conf.model_copy(update={"sequence": sequence})
+        return run.model_copy(update={"conf": conf, "planned": seconds(second), **changes})
+
+    retraction = waits(1, 3, 0, is_retraction=True)
+    first_of_new_burst, first_of_old_burst = waits(2, 1, 30), waits(3, 1, 10)
+    update, update_before = waits(4, 2, 40), waits(4, 2, 20)
+    test = waits(5, 1, 50, is_test=True)
+    mixed = [test, update_before, first_of_old_burst, retraction, update, first_of_new_burst]
+    expected = [retraction, first_of_new_burst, first_of_old_burst, update, update_before, test]
+    assert sorted(mixed, key=start_order) == expected
+
+
 @pytest.fixture(scope="module")
 def storm(tmp_path_factory):
     """Return packets and notice of each burst of a storm, in the order of arrival."""
@@ -111,10 +126,10 @@ def storm(tmp_path_factory):
     return found
 
 
-def intake_of(archive, airflow, products):
+def intake_of(archive, airflow, products, clock=None):
     intake = Intake(archive, airflow, IntakePolicy(analyses_at_once=AT_ONCE), products)
     # The time limit for a missing report must not depend on the speed of this machine.
-    intake._admission = Admission(products, AT_ONCE, Clock())
+    intake._admission = Admission(products, AT_ONCE, clock or Clock())
     return intake
 
 
@@ -131,6 +146,32 @@ def test_a_storm_starts_some_runs_and_each_report_starts_the_newest_other_one(st
         report(products, list(airflow.runs)[number])
         intake.round(lambda: seconds(10))
     assert list(airflow.runs) == [*ids[:AT_ONCE], *reversed(ids[AT_ONCE:])]
+
+
+def test_a_failed_run_does_not_hold_back_the_others(storm, archive, products, clock):
+    airflow = Airflow()
+    intake = intake_of(archive, airflow, products, clock)
+    for messages in storm.values():
+        for raw in messages:
+            intake.keep(ReceivedMessage(raw, "test", NOON))
+    intake.round(lambda: seconds(1))
+    first, second = airflow.runs
+    airflow.states |= {first: "running", second: "failed"}
+    for clock.now, started in ((OVERDUE_S - 0.1, 2), (OVERDUE_S, 3), (OVERDUE_S + 0.1, 3)):
+        intake.round(lambda: seconds(2))
+        assert len(airflow.runs) == started
+    assert airflow.asked == [first, second]
+
+
+def test_runs_that_nobody_waits_for_are_not_asked_about(storm, archive, products, clock):
+    airflow = Airflow()
+    intake = intake_of(archive, airflow, products, clock)
+    for raw in next(iter(storm.values())):
+        intake.keep(ReceivedMessage(raw, "test", NOON))
+    for clock.now in (0.0, OVERDUE_S):
+        intake.round(lambda: seconds(1))
+    assert len(airflow.runs) == 1
+    assert not airflow.asked
 
 
 def test_the_runs_that_waited_in_a_killed_intake_start_once_each(storm, archive, products):

@@ -1,11 +1,15 @@
+import zlib
+
 import numpy as np
 import pytest
 
 from benchmarks.realsky.facts import pixel_arcmin
 from benchmarks.realsky.optics import Optics, on_detector
+from benchmarks.realsky.scene import draw
+from benchmarks.realsky.shapes import shape_cases
 from mxtvhf.instrument.psf import ExtendedPsf
 from mxtvhf.localisation.extent import wider_fits
-from mxtvhf.localisation.position import default_psf
+from mxtvhf.localisation.position import default_psf, localise
 from mxtvhf.localisation.sources import find_sources
 from support.fields import draw_field
 
@@ -22,6 +26,18 @@ class Patch:
     def places(self, x, y, count, rng):
         radius, angle = self.radius * np.sqrt(rng.random(5 * count)), rng.uniform(0.0, 2.0 * np.pi, 5 * count)
         drawn = np.array([[x], [y]]) + radius * np.stack([np.cos(angle), np.sin(angle)])
+        drawn = drawn + Optics().offsets(drawn.shape[1], rng)
+        return drawn[:, on_detector(drawn)][:, :count]
+
+
+class Gaussian:
+    """Return photons of a Gaussian brightness, convolved with the PSF, instead of a point source."""
+
+    def __init__(self, sigma_arcmin):
+        self.sigma = sigma_arcmin / pixel_arcmin()
+
+    def places(self, x, y, count, rng):
+        drawn = np.array([[x], [y]]) + self.sigma * rng.standard_normal((2, 5 * count))
         drawn = drawn + Optics().offsets(drawn.shape[1], rng)
         return drawn[:, on_detector(drawn)][:, :count]
 
@@ -52,6 +68,23 @@ def test_a_core_of_any_likely_width_is_a_point_source(core_fwhm_arcmin, number):
         assert not isinstance(source.psf, ExtendedPsf)
 
 
+@pytest.mark.parametrize("trial", [6, 27])
+def test_rotated_arms_are_no_extended_source(trial):
+    """The radius of an extended source would not include the error of the PSF shape."""
+    case = next(
+        case
+        for case in shape_cases()
+        if case.name == "optics: arms rotated 10 degrees" and case.sources[0].counts == 5000
+    )
+    own = zlib.crc32(f"{case.name} {case.sources[0].counts}".encode())
+    drawn = draw(case, np.random.default_rng((41, own, trial)))
+    found = localise(drawn.column, drawn.row, find_hot_pixels=False)
+    assert not isinstance(found.evidence.psf, ExtendedPsf)
+    assert np.degrees(found.shape.shape.roll) == pytest.approx(10.0, abs=2.0)
+    error = np.hypot(*(np.array([found.x, found.y]) - drawn.places[0]))
+    assert 60.0 * pixel_arcmin() * error <= found.r90
+
+
 def test_a_point_source_beside_diffuse_emission_stays_a_point_source():
     rng = np.random.default_rng(0)
     field = draw_field(7, [(60.0, 60.0, 200)])
@@ -71,16 +104,13 @@ def test_a_point_source_beside_diffuse_emission_stays_a_point_source():
 
 
 def test_the_width_of_a_gaussian_brightness_is_recovered():
-    sigma = 6.0 / pixel_arcmin()
+    widths = [found(seed, Gaussian(6.0), 600)[0].psf.sigma_pixel for seed in range(4)]
+    assert np.mean(widths) == pytest.approx(6.0 / pixel_arcmin(), rel=0.2)
 
-    class Gaussian:
-        def places(self, x, y, count, rng):
-            drawn = np.array([[x], [y]]) + sigma * rng.standard_normal((2, 5 * count))
-            drawn = drawn + Optics().offsets(drawn.shape[1], rng)
-            return drawn[:, on_detector(drawn)][:, :count]
 
-    widths = [found(seed, Gaussian(), 600)[0].psf.sigma_pixel for seed in range(4)]
-    assert np.mean(widths) == pytest.approx(sigma, rel=0.2)
+def test_a_bright_extended_source_is_not_explained_by_the_shape_of_the_psf():
+    for seed in range(3):
+        assert isinstance(found(seed, Gaussian(6.0), 3000)[0].psf, ExtendedPsf)
 
 
 def test_extent_is_also_tested_for_a_psf_of_known_width():

@@ -1,9 +1,12 @@
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.realsky.known_background import KNOWN, known_cases, located
 from benchmarks.realsky.optics import Optics
+from benchmarks.realsky.scene import draw
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.likelihood import maximise
@@ -192,6 +195,28 @@ def test_a_field_unlike_the_known_background_is_fitted_without_it():
         assert not found.detected
         assert found.counts.known is None
         assert empty.counts.known is None
+
+
+@pytest.mark.parametrize(
+    ("name", "background", "trial", "with_record"),
+    [
+        ("sky 10 %", 50, 249, True),
+        ("sky 25 %", 50, 172, True),
+        ("sky 10 %", 300, 249, False),
+        ("sky 25 %", 50, 326, False),
+    ],
+)
+def test_an_outdated_record_of_the_background_makes_no_source(name, background, trial, with_record):
+    """Fields with a TS of 15 to 27: in two the positions show no source, the others are unlike the record."""
+    case = next(
+        case
+        for case in known_cases()
+        if case.name == f"empty: {name}, {KNOWN}" and case.background.counts == background
+    )
+    own = zlib.crc32(f"empty: {name} {background}".encode())
+    found = located(case, draw(case, np.random.default_rng((41, own, trial))))
+    assert found.with_known_background == with_record
+    assert not found.detected
 
 
 def test_a_poorly_known_background_keeps_the_usual_thresholds():

@@ -39,7 +39,7 @@ class Airflow:
     """Replacement of Airflow for the intake: accepts every run and records its configuration."""
 
     def __init__(self):
-        self.runs = {}
+        self.runs, self.states, self.asked = {}, {}, []
 
     def start_run(self, run_id, conf):
         is_new = run_id not in self.runs
@@ -49,7 +49,8 @@ class Airflow:
     def run(self, run_id):
         if run_id not in self.runs:
             raise InvalidInput(f"GET {run_id}: HTTP 404")
-        return {"state": "success", "conf": self.runs[run_id]}
+        self.asked.append(run_id)
+        return {"state": self.states.get(run_id, "success"), "conf": self.runs[run_id]}
 
     def stop_run(self, run_id, note):
         pass

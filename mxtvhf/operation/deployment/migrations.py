@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -23,6 +24,8 @@ def wait_for_migrations(
 ) -> None:
     """Wait until the service ``migrate`` has upgraded the tables to the installed version.
 
+    Of the services that start together, one makes the check, and the others use its stored result.
+
     Parameters
     ----------
     deployment
@@ -38,13 +41,16 @@ def wait_for_migrations(
         The time is over.
     """
     record = deployment.home / "airflow" / "schema.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
 
     def lack() -> str:
-        if record.exists() and record.read_bytes() == _state(deployment.database):
-            return ""
-        if not subprocess.run(CHECK, env=dict(environment), capture_output=True, check=False).returncode:
-            write_atomically(record, _state(deployment.database))
-            return ""
+        with record.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if record.exists() and record.read_bytes() == _state(deployment.database):
+                return ""
+            if not subprocess.run(CHECK, env=dict(environment), capture_output=True, check=False).returncode:
+                write_atomically(record, _state(deployment.database))
+                return ""
         installed = version("apache-airflow")
         return f"the tables do not match Airflow {installed}; the service migrate has not run or not finished"
 

@@ -1,10 +1,15 @@
+import sys
+import threading
+from types import SimpleNamespace
+
 import psycopg2
 import pytest
 
 from mxtvhf.errors import Failure
-from mxtvhf.operation.deployment import database
+from mxtvhf.operation.deployment import database, migrations
 from mxtvhf.operation.deployment.configuration import DatabasePart
 from mxtvhf.operation.deployment.database import wait_for_database, wait_for_tables
+from mxtvhf.operation.deployment.migrations import wait_for_migrations
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from support.airflow_runs import state_folder
 
@@ -97,3 +102,16 @@ def test_temporary_refusals_are_waited_for(part, monkeypatch, word):
     monkeypatch.setattr(psycopg2, "connect", refuse)
     with pytest.raises(Failure, match=f"{word} after 0 s"):
         wait_for_tables(part("airflow"), timeout=0.0)
+
+
+def test_services_that_start_together_check_the_migrations_once(part, tmp_path, monkeypatch):
+    checks = tmp_path / "checks"
+    check = f"import pathlib; pathlib.Path({str(checks)!r}).open('a').write('x')"
+    monkeypatch.setattr(migrations, "CHECK", (sys.executable, "-c", check))
+    deployment = SimpleNamespace(home=tmp_path, database=part("postgres"))
+    services = [threading.Thread(target=wait_for_migrations, args=(deployment, {})) for _ in range(4)]
+    for service in services:
+        service.start()
+    for service in services:
+        service.join()
+    assert checks.read_text() == "x"
