@@ -45,6 +45,7 @@ def test_the_peak_is_where_the_photons_are():
     assert (x, y) == (pytest.approx(X, abs=1.0), pytest.approx(Y, abs=1.0))
 
 
+@pytest.mark.slow
 def test_its_error_is_that_of_the_onboard_method_and_not_independent_of_a_fits():
     """The ratio agrees with that measured by `benchmarks.localisation`; both use the same photons."""
     psf, rng, errors = LobsterEyePsf(), np.random.default_rng(2), []
@@ -67,6 +68,7 @@ def test_results_come_at_growing_times_and_the_last_at_the_end():
     assert [message.met - START for message in results(duration=20.0)] == [20.0]
 
 
+@pytest.mark.slow
 def test_the_radius_shrinks_with_the_photons_and_holds_the_source():
     radii, held = [], 0
     for seed in range(30):
