@@ -67,7 +67,7 @@ ONE_RUN = {"quiet_seconds": 7200, "close_seconds": 14400}
 WARM_UP = 2
 LOAD = "load of the listener"
 ROWS = (*REPORTS, LOAD)
-LONGEST_S = 300.0
+LONGEST_S = 60.0
 """Longest time of the alerts of a round, for which notices are written, seconds."""
 
 

@@ -34,6 +34,8 @@ from mxtvhf.sky_notices.model import ErrorEllipse
 
 MXT = "MXT"
 """Group of all positions of MXT."""
+LEAST_PRECISE = 10.0
+"""Largest error of another mission's position in units of R90; one of this size reduces R90 by 0.5 %."""
 _NODES = 64
 
 
@@ -105,7 +107,8 @@ def joint_of_burst(
         Their comparison. Positions that are consistent with the recommended one and independent of it are
         used.
     others
-        Events of other missions. Those that are probably the same event are used.
+        Events of other missions. Those that are probably the same event are used, unless their position is
+        much less precise than the recommended one and adds nothing.
 
     Returns
     -------
@@ -125,7 +128,9 @@ def joint_of_burst(
     found += [
         Measurement(name=one.detector, group=one.detector, area=one.area)
         for one in others
-        if one.association == "probable" and one.area is not None
+        if one.association == "probable"
+        and one.area is not None
+        and min(one.area.sigma_deg) <= LEAST_PRECISE * max(own.area.sigma_deg)
     ]
     return joint_position(one for one in found if one is not None)
 

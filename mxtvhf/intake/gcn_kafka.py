@@ -207,6 +207,8 @@ class GcnKafka:
             source = f"GCN {message.topic()} {message.partition()}/{message.offset()}"
             self._keep(ReceivedMessage(message.value() or b"", source, datetime.now(UTC)))
         consumer.commit(message=message, asynchronous=False)
+        # In a storm, heartbeats wait behind notices, which show as well that the connection works.
+        self._heard = time.monotonic()
 
     def _check_heartbeat(self) -> None:
         if self._access.heartbeat and time.monotonic() - self._heard > SILENCE_S:

@@ -175,8 +175,10 @@ def _detector_cells(pointing: Pointing) -> Cells:
     ra, dec = pointing.pixel_to_sky(edge, edge[:, np.newaxis])
     nside = level_to_nside(_SEEDS)
     seeds = np.unique(lonlat_to_healpix(ra * u.deg, dec * u.deg, nside, order="nested"))
-    # A cell that only a corner of the detector overlaps may contain no point of the grid.
-    seeds = np.unique([*neighbours(seeds, nside, order="nested"), seeds])
+    # A cell that only a corner of the detector overlaps may contain no point of the grid. At 8 corners of the
+    # grid a cell has 7 neighbours; the library then warns, and the eighth index is -1.
+    with np.errstate(invalid="ignore"):
+        seeds = np.unique([*neighbours(seeds, nside, order="nested"), seeds])
     return _children(seeds[seeds >= 0], _SCANNED - _SEEDS)
 
 

@@ -33,7 +33,7 @@ def second_text(moment: datetime) -> str:
 
 
 def duration_text(seconds: float, *, sign: str = "") -> str:
-    """Format a duration in a suitable unit: ``35.4 s``, ``3.4 h``, ``266.5 d``.
+    """Format a duration in a suitable unit: ``35.4 s``, ``4321 s``, ``3.4 h``, ``266.5 d``.
 
     Parameters
     ----------
@@ -45,4 +45,4 @@ def duration_text(seconds: float, *, sign: str = "") -> str:
     for unit, length in (("d", 86_400.0), ("h", 3_600.0)):
         if abs(seconds) >= 2.0 * length:
             return f"{seconds / length:{sign}.1f} {unit}"
-    return f"{seconds:{sign}.1f} s"
+    return f"{seconds:{sign}.{1 if abs(seconds) < 1000.0 else 0}f} s"

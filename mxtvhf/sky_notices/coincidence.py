@@ -41,8 +41,10 @@ R90_IN_SIGMA = sqrt(2.0 * log(10.0))
 NONE_RECEIVED = "no notice of another mission was ever received"
 _SAMPLES = 200
 _SMALLEST = 1e-12
-MOST_EVENTS = 100
-"""Largest number of events of an instrument that are compared with a burst, the nearest in time."""
+MOST_COMPARED = 100
+"""Largest number of notices of an instrument before, and after T0, whose events are compared with a burst."""
+MAP_REGIONS = (50.0, 90.0, 99.0, 99.9)
+"""Regions of a sky map that are named, percent."""
 MAP_LEVEL = 0.999
 """Probability inside the region of a sky map that counts as consistent."""
 
@@ -87,6 +89,11 @@ class SkyCoincidence(Model):
         return duration_text(self.seconds_after_trigger, sign="+")
 
     @property
+    def region(self) -> str:
+        """Region of its sky map that holds our position, as text: ``50 % region``."""
+        return _region(self.p_value)
+
+    @property
     def chance(self) -> str:
         """Probability of chance as text: ``2e-05``, ``unknown``."""
         return chance_text(self.chance_probability).removeprefix("chance probability ")
@@ -116,7 +123,7 @@ class OtherMissions(Model):
     notices: int = 0
     """Number of notices with an event time in the longest window."""
     not_compared: int = 0
-    """Number of further events in the window, all farther from T0 in time; 0 except in a storm of notices."""
+    """Number of further notices in the window, all farther from T0 in time; 0 except in a storm of them."""
     unreadable: int = 0
     """Number of unreadable notices received around the burst."""
     has_unread: bool = False
@@ -206,7 +213,7 @@ def _checked(
             trigger_time,
             window_s(mission, instrument),
             is_test=is_test,
-            most=MOST_EVENTS,
+            most=MOST_COMPARED,
         )
         for mission, instrument, _ in seen
     ]
@@ -231,7 +238,7 @@ def _checked(
         notices=sum(number for _, _, number in seen),
         unreadable=store.unread(start, end),
         has_unread=has_unread,
-        not_compared=sum(one.total - len(one.events) for one in near),
+        not_compared=sum(one.others for one in near),
         coincidences=tuple(found),
         withdrawn=tuple(withdrawn),
     )
@@ -526,6 +533,11 @@ def _samples(position: Position) -> tuple[Floats, Floats]:
     return (position.ra_deg + np.degrees(lon)) % 360.0, np.degrees(dec)
 
 
+def _region(p_value: float | None) -> str:
+    inside = 100.0 * (1.0 - (p_value or 0.0))
+    return next((f"{level:g} % region" for level in MAP_REGIONS if inside <= level), "100 % region")
+
+
 def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float | None) -> str:
     when = f"{duration_text(abs(seconds))} {'after' if seconds >= 0.0 else 'before'} T0"
     if match.not_checked:
@@ -536,7 +548,7 @@ def _explanation(notice: SkyNotice, seconds: float, match: _Match, chance: float
             f"from ours (p = {match.p_value:.2g})"
         )
     else:
-        where = f"our position is inside its {100.0 * (1.0 - (match.p_value or 0.0)):.0f} % region"
+        where = f"our position is inside the {_region(match.p_value)} of its sky map"
     words = {
         "probable": "probably the same event",
         "possible": "possibly the same event",

@@ -50,6 +50,10 @@ create index notice_event on notice (mission, event);
 create index notice_received on notice (received);
 create table unread (digest text primary key, received real, reason text);
 """
+_BY_DETECTOR = (
+    "create index if not exists notice_detector on notice (is_test, time, mission, instrument, event)"
+)
+"""Made in an index of an earlier version, too."""
 
 
 class NearEvents(NamedTuple):
@@ -59,8 +63,8 @@ class NearEvents(NamedTuple):
     instrument: str
     events: tuple[str, ...]
     """Event ids, the nearest in time first."""
-    total: int
-    """Number of all events in the interval, also of those that are not listed."""
+    others: int
+    """Number of notices in the interval that are farther away and were left out."""
 
 
 class SkyStore:
@@ -199,15 +203,23 @@ class SkyStore:
         is_test
             True for test notices, False for others.
         most
-            Largest number of events that are listed, the nearest in time.
+            Largest number of notices before, and after the moment, whose events are listed.
         """
         zero, (before, after) = moment.timestamp(), window_s
-        rows = self._rows(
-            "select event, count(*) over () from notice where time between ? and ? and is_test = ?"
-            " and mission = ? and instrument = ? group by event order by min(abs(time - ?)) limit ?",
-            zero - before, zero + after, is_test, mission, instrument, zero, most,
-        )  # fmt: skip
-        return NearEvents(mission, instrument, tuple(row[0] for row in rows), rows[0][1] if rows else 0)
+        own = " from notice where is_test = ? and time between ? and ? and mission = ? and instrument = ?"
+        # The index is in the order of time, so that only the nearest notices of a storm are read.
+        earlier = is_test, zero - before, zero, mission, instrument
+        later = is_test, zero, zero + after, mission, instrument
+        rows = [
+            *self._rows(f"select time, event{own} order by time desc limit ?", *earlier, most),
+            *self._rows(f"select time, event{own} order by time limit ?", *later, most),
+        ]
+        others = 0
+        if len(rows) >= most:
+            count = f"select count(*){own}"
+            others = sum(int(self._rows(count, *which)[0][0]) for which in (earlier, later)) - len(rows)
+        rows.sort(key=lambda row: abs(row[0] - zero))
+        return NearEvents(mission, instrument, tuple(dict.fromkeys(row[1] for row in rows)), others)
 
     def of_events(self, events: Iterable[tuple[str, str]]) -> Iterator[list[SkyNotice]]:
         """Yield all notices about each event, in the order of reception.
@@ -333,6 +345,7 @@ class SkyStore:
                 self._make()
             with closing(sqlite3.connect(self._index, timeout=BUSY_S)) as index:
                 index.execute("pragma synchronous = off")  # the files are durable, see `missing`
+                index.execute(_BY_DETECTOR)
                 yield index
         except sqlite3.OperationalError as error:
             raise OSError(f"{self._index}: {error}") from error

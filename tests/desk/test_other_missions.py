@@ -55,6 +55,45 @@ def test_a_retracted_event_and_a_missing_position_are_named(settings, put, recei
     assert "No longer counted: Fermi GBM 7, retracted by its mission." in section(settings)
 
 
+def test_the_headline_names_the_missions_that_also_saw_the_burst(settings, put, receive):
+    report = put(f"{BURST}__1")
+    receive(report, after_s=5000.0, id=["8"])
+
+    def headline():
+        return html_of(settings, [run()]).split('id="headline"')[1].split("</section>")[0]
+
+    assert "Also seen by" not in headline()
+    receive(report, event_name="GRB 260228B")
+    assert 'Also seen by <a href="#other-missions">Fermi GBM</a>.' in headline()
+    assert "<span>7 GRB 260228B" in section(settings)
+
+
+def test_the_reason_of_an_unchecked_position_is_readable_without_a_tooltip(settings, put, receive):
+    report = put(f"{BURST}__1")
+    receive(report, ra=None, dec=None, healpix_url="https://x/map.fit")
+    reason = (
+        "Position of Fermi GBM 7 not checked: the notice only links its sky map, and maps are not downloaded."
+    )
+    assert reason in section(settings)
+
+
+def test_while_notices_wait_the_section_says_that_the_newest_are_not_checked(settings, put, receive):
+    report = put(f"{BURST}__1")
+    receive(report, after_s=5000.0)
+    SkyStore(settings.archive).note_unread()
+    shown = section(settings)
+    assert "No event of another mission fits in time and position among the notices read so far." in shown
+    assert "Not checked yet: the newest notices, because many arrived at once." in shown
+
+
+def test_an_imprecise_position_of_another_mission_is_not_part_of_the_joint_position(settings, put, receive):
+    report = put(f"{BURST}__1")
+    receive(report)
+    page = page_of(settings, [run()])
+    assert page.other_missions.seen_by == ("Fermi GBM",)
+    assert page.joint_position is None or "Fermi GBM" not in page.joint_position.used
+
+
 def test_names_and_links_of_a_notice_are_escaped(settings, put, receive):
     report = put(f"{BURST}__1")
     receive(report, id=[HOSTILE], data_archive_page="javascript:alert(1)")

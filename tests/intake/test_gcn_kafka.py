@@ -149,6 +149,23 @@ def test_a_silent_heartbeat_is_a_failure(access, monkeypatch):
         GcnKafka(silent, lambda message: None, None).run(threading.Event())
 
 
+@pytest.mark.slow
+def test_notices_in_a_storm_show_that_the_connection_works(broker, access):
+    """The last heartbeat is long ago, since further ones wait behind the notices."""
+    broker.publish(TOPICS[0], *(f"<a>{number}</a>".encode() for number in range(5)))
+    stop, kept = threading.Event(), []
+
+    def keep(message):
+        kept.append(message.raw)
+        source._heard -= 1000.0
+        if len(kept) == 5:
+            stop.set()
+
+    source = GcnKafka(access.model_copy(update={"heartbeat": True}), keep, None)
+    source.run(stop)
+    assert len(kept) == 5
+
+
 @pytest.mark.parametrize(
     ("code", "is_named"),
     [

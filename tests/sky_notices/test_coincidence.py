@@ -191,7 +191,7 @@ def test_a_broken_map_leaves_the_position_unchecked(store):
 
 
 def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
-    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    monkeypatch.setattr(coincidence, "MOST_COMPARED", 5)
     for number in range(8):
         file(store, gbm(str(number), after_s=1.0 + number))
     result = found(store)
@@ -201,7 +201,7 @@ def test_of_a_storm_only_the_nearest_events_are_compared(store, monkeypatch):
 
 
 def test_a_storm_of_one_instrument_does_not_hide_the_event_of_another(store, monkeypatch):
-    monkeypatch.setattr(coincidence, "MOST_EVENTS", 5)
+    monkeypatch.setattr(coincidence, "MOST_COMPARED", 5)
     for number in range(20):
         file(store, gbm(str(number), after_s=1.0 + number))
     wxt = {"ra": OURS.ra_deg, "dec": OURS.dec_deg, "ra_dec_error": 0.05}
@@ -262,21 +262,21 @@ RADII_DEG = {
 """Typical error radii of the instruments that send one; GECAM sends 3 degrees."""
 
 
-def random_event(facts, radius_deg, cap, random):
-    """Return an unrelated event in the time window, and in a cap of the sky about our position."""
-    area = None
-    if radius_deg:
-        away, angle = np.arccos(1.0 - 2.0 * cap * random.random()), random.uniform(0.0, 360.0)
-        there = SkyCoord(OURS.ra_deg, OURS.dec_deg, unit="deg").directional_offset_by(
-            Angle(angle, "deg"), Angle(away, "rad")
-        )
-        area = ErrorEllipse(
-            ra_deg=there.ra.deg, dec_deg=there.dec.deg, semi_major_deg=radius_deg, semi_minor_deg=radius_deg,
+def random_events(facts, radius_deg, cap, number, random):
+    """Yield unrelated events in the time window, and in a cap of the sky about our position."""
+    away, angle = np.arccos(1.0 - 2.0 * cap * random.random(number)), random.uniform(0.0, 360.0, number)
+    places = SkyCoord(OURS.ra_deg, OURS.dec_deg, unit="deg").directional_offset_by(
+        Angle(angle, "deg"), Angle(away, "rad")
+    )
+    seconds = random.uniform(-facts.before_s, facts.after_s, number)
+    about = {"mission": facts.mission, "instrument": facts.instrument, "event_id": "1", "kind": "initial"}
+    for ra_deg, dec_deg, after_s in zip(places.ra.deg, places.dec.deg, seconds, strict=True):
+        area = radius_deg and ErrorEllipse(
+            ra_deg=ra_deg, dec_deg=dec_deg, semi_major_deg=radius_deg, semi_minor_deg=radius_deg,
             containment=facts.containment,
         )  # fmt: skip
-    time = T0 + timedelta(seconds=random.uniform(-facts.before_s, facts.after_s))
-    about = {"mission": facts.mission, "instrument": facts.instrument, "event_id": "1", "kind": "initial"}
-    return SkyNotice(**about, time=time, received=T0, area=area, systematic_included=False, digest="0")
+        time = T0 + timedelta(seconds=after_s)
+        yield SkyNotice(**about, time=time, received=T0, area=area, systematic_included=False, digest="0")
 
 
 @pytest.mark.parametrize(
@@ -297,10 +297,8 @@ def test_random_events_at_the_rate_of_each_mission_are_as_frequent_as_their_prob
         widest = 4.0 * np.hypot(1.5 * radius_deg, facts.systematic_r90_deg + OURS.r90_arcsec / 3600.0)
         cap = 0.5 * (1.0 - np.cos(np.radians(min(widest, 180.0))))
     expected = facts.rate_per_day / 86_400.0 * (facts.before_s + facts.after_s) * cap
-    found = [
-        coincidence.compare([random_event(facts, radius_deg, cap, random)], store, T0, OURS)
-        for _ in range(number)
-    ]
+    events = random_events(facts, radius_deg, cap, number, random)
+    found = [coincidence.compare([one], store, T0, OURS) for one in events]
     chances = np.array([1.0 if one is None else one.chance_probability for one in found])
     largest = chances[chances < 1.0].max()
     for limit, tolerance in ((0.5 * largest, 0.0), (0.1 * largest, 0.35)):
