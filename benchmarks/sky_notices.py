@@ -40,6 +40,7 @@ from benchmarks.storm import REPORTS, alerts_ended
 from mxtvhf.archive.archive import Archive
 from mxtvhf.intake.filing import file_message
 from mxtvhf.intake.open_bursts import OpenBursts
+from mxtvhf.intake.precedence import BREAK_S, HOLD_S
 from mxtvhf.intake.sky_notices import SkyNotices
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.position import Origin
@@ -212,6 +213,7 @@ def whole_reports(folder: Path, alerts: int, rounds: int, storm: int, port: int)
         measure(WARM_UP, {name: [] for name in ROWS})
         for _ in range(rounds):
             measure(alerts, times[False])
+            time.sleep(HOLD_S + BREAK_S)  # else the alerts before would use up the time of precedence
             with storm_in_inbox(settings.inbox, storm / 60.0, written):
                 measure(alerts, times[True])
             ended = time.monotonic()
