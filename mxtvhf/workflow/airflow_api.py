@@ -160,8 +160,16 @@ class AirflowApi:
             Airflow's ``dag_run_id``.
         dag_id
             DAG of the run; None for the DAG that the run id implies.
+
+        Raises
+        ------
+        Retriable
+            The answer contains no state.
         """
-        return dict(self._send("GET", run_path(run_id, dag_id)))
+        answer = self._send("GET", run_path(run_id, dag_id))
+        if not isinstance(answer, dict) or not isinstance(answer.get("state"), str):
+            raise Retriable(f"{self.base_url}: the answer about run {run_id} contains no state")
+        return answer
 
     def active_runs(self, dag_id: str) -> list[str]:
         """Return the ids of the queued and running runs of a DAG, oldest first.

@@ -67,6 +67,14 @@ def test_a_refusal_is_told_in_the_words_of_the_answer(answering, status, body, k
         assert word not in str(caught.value)
 
 
+@pytest.mark.parametrize("body", [[], {}, {"state": None}, {"state": 3}])
+def test_an_answer_without_the_state_of_a_run_is_asked_for_again(answering, body):
+    answer, api = answering
+    answer |= {"status": 200, "body": json.dumps(body).encode()}
+    with pytest.raises(Retriable, match="sb26030701__1 contains no state"):
+        api.run("sb26030701__1")
+
+
 def test_all_pages_of_active_runs_are_read_and_each_thread_has_connections_of_its_own(answering, monkeypatch):
     answer, api = answering
     pages, asked = [["a", "b"], ["c"]], []

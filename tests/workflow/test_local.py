@@ -136,6 +136,7 @@ def measured(folder: Path, packets: Path) -> Report:
     return Report.model_validate_json(path.read_bytes())
 
 
+@pytest.mark.slow
 def test_lost_packets_change_neither_rate_nor_decay(tmp_path: Path) -> None:
     write_scenario(scenario_of(BURST, counts=2000.0, repeat=0.0, shuffle=0.0, seed=3), tmp_path)
     stream = decode_stream((tmp_path / "packets.bin").read_bytes(), BURST, name="packets.bin")

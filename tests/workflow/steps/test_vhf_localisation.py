@@ -219,6 +219,7 @@ def test_arrival_times_count_where_the_notices_tell_when_the_burst_was(tmp_path)
     assert (late.uses, late.position) == (plain.uses, plain.position)
 
 
+@pytest.mark.slow
 def test_the_circle_of_eclairs_is_asked_only_where_the_photons_show_no_source(tmp_path):
     alerts = [wakeup(100.3, 60.2, START - 100.0)]
     bright = vhf_localisation(event_file(tmp_path, burst()), alerts=alerts)
