@@ -66,6 +66,9 @@ class Inbox:
         Records a rejected file and the reason durably, as `Intake.refuse`.
     """
 
+    suffixes: tuple[str, ...] = SUFFIXES
+    """Suffixes of the files that it takes."""
+
     def __init__(
         self,
         folder: Path,
@@ -95,17 +98,21 @@ class Inbox:
             The folder cannot be read, or a message cannot be stored. The files stay in the inbox.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        log.info("inbox: %s (%s)", self.folder, " ".join(SUFFIXES))
+        log.info("inbox: %s (%s)", self.folder, " ".join(self.suffixes))
         while not stop.is_set():
             self.scan()
             works()
-            stop.wait(SCAN_S)
+            stop.wait(self._scan_pause_s())
+
+    def _scan_pause_s(self) -> float:
+        """Return the pause before the next scan, seconds."""
+        return SCAN_S
 
     def scan(self) -> None:
         """Take in the files that did not change since the previous scan."""
         unchanged = self._unchanged()
         for path, stamp in unchanged.items():
-            if path.suffix.lower() in SUFFIXES:
+            if path.suffix.lower() in self.suffixes:
                 self._take(path, stamp)
             else:
                 self._leave(path)
@@ -201,6 +208,8 @@ class OtherMissionsInbox(Inbox):
         Returns the pause after each notice, seconds, as `Precedence.pause_s`.
     """
 
+    suffixes = (JSON,)
+
     def __init__(
         self,
         folder: Path,
@@ -211,13 +220,9 @@ class OtherMissionsInbox(Inbox):
         super().__init__(folder, keep, refuse)
         self._pause_s = pause_s
 
-    def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
-        """As `Inbox.run`, with longer pauses while an alert of ours is processed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        while not stop.is_set():
-            self.scan()
-            works()
-            stop.wait(max(SCAN_S, self._pause_s()))
+    def _scan_pause_s(self) -> float:
+        """Return the pause before the next scan, which is longer while an alert of ours is processed."""
+        return max(SCAN_S, self._pause_s())
 
     def scan(self) -> None:
         """Take in the next notices that did not change since the previous scan."""

@@ -11,17 +11,10 @@ from mxtvhf.models.run_conf import RunConf
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.arrivals import NOON, seconds
+from support.clock import Clock
 from support.kept_state import Airflow
 
 AT_ONCE = 2
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

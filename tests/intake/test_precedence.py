@@ -3,18 +3,12 @@
 import pytest
 
 from mxtvhf.intake.precedence import AT_ONCE, BREAK_S, HOLD_S, LONGEST_S, PAUSE_S, Precedence
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
+from support.clock import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

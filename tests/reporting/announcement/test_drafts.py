@@ -50,7 +50,7 @@ MXT_SCHEMA = Path(__file__).parents[2] / "data" / "mxt_notice.schema.json"
 def notice_schema(request):
     """The schema of a notice of MXT, of GCN's core schemas that `tools/test-schemas.sh` has brought.
 
-    Without npm there is none, so every test that needs it must be marked.
+    It is missing on a machine without npm, so every test that needs it must be marked.
 
     It has the parts that pull request 245 of nasa-gcn/gcn-schema proposes, and those of a follow-up.
     """
