@@ -8,12 +8,11 @@ from mxtvhf.errors import Failure
 from mxtvhf.operation.deployment.cluster import native_cluster, worker_name
 from mxtvhf.operation.deployment.health_target import TARGETS, check_service
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from support.airflow_runs import Runner, state_folder
+from support.airflow_runs import Runner, has_packets, planned, state_folder
 from support.nats_server import free_port
 from support.project import PROJECT
 
 BURST = "sb26030704"
-RUN = f"{BURST}__2__test"
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +33,9 @@ def test_a_burst_in_the_inbox_becomes_a_report_by_both_workers(cluster, run, tmp
     alert, _, packets, _ = write_scenario(scenario_of(BURST), tmp_path)
     for path in (alert, packets):
         shutil.copy(path, cluster.deployment.inbox)
-    run.wait_for_start(RUN)
-    assert run.wait(RUN) == "success"
-    assert (run.folder(RUN) / "report.json").exists()
+    (first, *_) = planned(cluster.deployment, BURST, has_packets)
+    assert run.wait(first.run_id) == "success"
+    assert (run.folder(first.run_id) / "report.json").exists()
     for number in range(2):
         assert "succeeded" in (cluster.processes.logs / f"{worker_name(number)}.log").read_text()
 

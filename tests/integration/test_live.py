@@ -5,31 +5,15 @@ from datetime import datetime
 
 import pytest
 
-from mxtvhf.archive.archive import Archive
-from mxtvhf.intake.planned import planned_runs
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.notices import write_notice
+from support.airflow_runs import has_packets, planned
 from support.arrivals import retraction_of
 
 pytestmark = pytest.mark.integration
 
 GP_RUNNING = b'{"processing_descriptor": {"process_id": "job-1", "state": "RUNNING"}}'
-
-
-def planned(settings, burst_id, wanted):
-    """Wait for planned runs in Airflow and return the selected ones."""
-
-    def found():
-        runs = planned_runs(Archive(settings.archive), burst_id)
-        return [plan for plan, posting in runs if posting and wanted(plan)]
-
-    wait_until(lambda: bool(found()), what=f"a run of {burst_id}", timeout=180)
-    return found()
-
-
-def has_packets(plan):
-    return plan.packets > 0
 
 
 def moments(report):

@@ -21,7 +21,7 @@ from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import run_path
-from support.airflow_runs import Runner, conf_of
+from support.airflow_runs import Runner, conf_of, has_packets, planned
 from support.installation import ACCOUNTS, SECRETS, installation
 from support.ldap_server import BASE, PEOPLE, READER, READER_PASSWORD, LdapServer, group_dn
 from support.oidc_provider import CLIENT_ID, OidcProvider
@@ -39,7 +39,6 @@ from support.role_checks import (
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 BURST = "sb26030704"
-RUN = f"{BURST}__2__test"
 KINDS = ("database", "ldap", "oidc")
 PERSON = {"viewer": "bob", "user": "ada", "op": "olga"}
 """Of LDAP and OpenID, by role; their groups are those of `PEOPLE`."""
@@ -302,9 +301,10 @@ def test_an_alert_becomes_a_report_with_tls_between_all_parts(secure, tmp_path):
 
     asyncio.run(publish())
     run = Runner(secure, deployment)
-    run.wait_for_start(RUN)
-    assert run.wait(RUN, timeout=600) == "success"
-    assert secure.api.run(RUN)["triggering_user_name"] == deployment.intake_user
-    tasks = secure.api.get(f"{run_path(RUN)}/taskInstances")["task_instances"]
+    (first, *_) = planned(deployment, BURST, has_packets)
+    run_id = first.run_id
+    assert run.wait(run_id, timeout=600) == "success"
+    assert secure.api.run(run_id)["triggering_user_name"] == deployment.intake_user
+    tasks = secure.api.get(f"{run_path(run_id)}/taskInstances")["task_instances"]
     assert {task["try_number"] for task in tasks if task["state"] == "success"} == {1}
-    assert json.loads((run.folder(RUN) / "report.json").read_text())["best_position"]
+    assert json.loads((run.folder(run_id) / "report.json").read_text())["best_position"]
