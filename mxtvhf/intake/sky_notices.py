@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from mxtvhf.intake.precedence import Precedence
@@ -101,8 +102,8 @@ class SkyNotices:
             if (found := self._next(backlog)) is None:
                 if self.precedence.pause_s:
                     last = time.monotonic()
-                elif time.monotonic() - last >= CAUGHT_UP_S:
-                    self.store.note_all_read()
+                elif time.monotonic() - last >= CAUGHT_UP_S and self.store.has_unread:
+                    backlog = self._rest()
                 continue
             last = time.monotonic()
             if datetime.now(UTC) - found[1] > LATE:
@@ -112,6 +113,14 @@ class SkyNotices:
                 for text in filter(None, (*notice.warnings, notice.map_problem)):
                     log.warning("%s: %s %s: %s", escaped(found[2]), notice.detector, notice.event_id, text)
             stop.wait(max(time.monotonic() - last, self.precedence.pause_s))
+
+    def _rest(self) -> Iterator[_Stored]:
+        """Return the notices that the index lacks, as after another process set it aside; note if none is."""
+        backlog = self.store.missing()
+        if (first := next(backlog, None)) is None:
+            self.store.note_all_read()
+            return backlog
+        return chain([first], backlog)
 
     def _next(self, backlog: Iterator[_Stored]) -> _Stored | None:
         """Return the next new notice, otherwise one of the backlog, or None if none arrives in `WAIT_S`."""

@@ -15,9 +15,11 @@ of chance is ``1 - exp(-s)``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from math import cos, exp, expm1, hypot, log, pi, radians, sin, sqrt
+from math import cos, exp, expm1, hypot, pi, radians, sin, sqrt
+from math import log as ln
 from typing import Literal
 
 import numpy as np
@@ -35,8 +37,10 @@ from mxtvhf.sky_notices.model import ErrorEllipse, SkyNotice
 from mxtvhf.sky_notices.probability_map import ProbabilityMap
 from mxtvhf.sky_notices.store import SkyStore
 
+log = logging.getLogger(__name__)
+
 Association = Literal["probable", "possible", "chance"]
-R90_IN_SIGMA = sqrt(2.0 * log(10.0))
+R90_IN_SIGMA = sqrt(2.0 * ln(10.0))
 """90 % radius of a circular Gaussian in standard deviations per axis."""
 NONE_RECEIVED = "no notice of another mission was ever received"
 _SAMPLES = 200
@@ -197,6 +201,10 @@ def other_missions(
         return _checked(store, burst_id, trigger_time, position, is_test=is_test)
     except OSError as error:
         return OtherMissions(checked=False, reason=f"the notices cannot be read: {error}")
+    except Exception as error:
+        # Foreign notices must never prevent a report.
+        log.exception("burst %s: comparison with other missions failed", burst_id)
+        return OtherMissions(checked=False, reason=f"internal error {type(error).__name__}: {error}")
 
 
 def _checked(
@@ -378,7 +386,7 @@ def chance_probability(facts: Detector, seconds: float, place: tuple[float, floa
         return -expm1(-expected * q)
     fraction, largest = place
     expected, q = expected * largest, max(q * fraction / largest, _SMALLEST)
-    return -expm1(-expected * q * (1.0 - log(q))) if q < 1.0 else -expm1(-expected)
+    return -expm1(-expected * q * (1.0 - ln(q))) if q < 1.0 else -expm1(-expected)
 
 
 def association_of(chance: float | None) -> Association:
@@ -469,7 +477,7 @@ def _match_ellipse(area: ErrorEllipse, systematic_r90_deg: float, position: Posi
     variances = sigma_major**2 + more, sigma_minor**2 + more
     distance2 = along**2 / variances[0] + across**2 / variances[1]
     p_value = exp(-0.5 * distance2)
-    limit2 = -2.0 * log(mission_facts().search.consistent_from)
+    limit2 = -2.0 * ln(mission_facts().search.consistent_from)
     size = sqrt(variances[0] * variances[1])
     major = max(sigma_major, sigma_minor)
     return _Match(

@@ -17,12 +17,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Declination
-from mxtvhf.models.quantities import Finite, Probability
+from mxtvhf.models.quantities import Finite
 from mxtvhf.models.text import one_line
 from mxtvhf.notices.parameters import shown, utc
 from mxtvhf.sky_notices.error_box import ellipse_of_box
 from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
-from mxtvhf.sky_notices.model import ErrorEllipse, Kind, Significance, SkyNotice, web_links
+from mxtvhf.sky_notices.model import (
+    Containment,
+    ErrorEllipse,
+    Kind,
+    Name,
+    Significance,
+    SkyNotice,
+    web_links,
+)
 
 _SCHEMA = re.compile(
     r"https://gcn\.nasa\.gov/schema/(?P<version>main|v(?P<major>\d{1,3})\.\d+\.\d+)/gcn/notices/"
@@ -62,8 +70,8 @@ class _Fields(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    mission: str = ""
-    instrument: str = ""
+    mission: Name = ""
+    instrument: Name = ""
     id: str | list[str] = ""
     event_name: str | list[str] = ""
     ref_ID: str | list[str] = ""  # noqa: N815  name in the schema
@@ -78,7 +86,7 @@ class _Fields(BaseModel):
     ra_dec_error: Radius | Ellipse | None = None
     rectangular_error_corners: Corners | None = None
     """Corners of the error box of MAXI, right ascension and declination, degrees."""
-    containment_probability: Probability = 0.9
+    containment_probability: Containment = 0.9
     systematic_included: bool = False
     healpix_url: str | None = None
     healpix_file: str | None = None

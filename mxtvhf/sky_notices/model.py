@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log, sqrt
+from math import log1p, sqrt
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Declination, RightAscension
-from mxtvhf.models.quantities import Probability, RadiusDeg
+from mxtvhf.models.quantities import RadiusDeg
 
 
 def web_links(texts: Iterable[str | None]) -> tuple[str, ...]:
@@ -32,6 +32,12 @@ Kind = Literal["initial", "update", "retraction", "other"]
 """``other``: a notice that reports no detection, such as a pointing direction."""
 
 
+Name = Annotated[str, Field(max_length=60)]
+"""Name of a mission or an instrument."""
+Containment = Annotated[float, Field(ge=0.01, lt=1.0)]
+"""Probability inside a published error region. A smaller one says nothing about the standard deviation."""
+
+
 class ErrorEllipse(Model):
     """An error ellipse on the sky, ICRS; a circle has two equal axes."""
 
@@ -41,13 +47,13 @@ class ErrorEllipse(Model):
     semi_minor_deg: RadiusDeg
     angle_deg: float = 0.0
     """Position angle of the major axis, from North through East, degrees."""
-    containment: Probability = 0.9
+    containment: Containment = 0.9
     """Probability inside the ellipse."""
 
     @property
     def sigma_deg(self) -> tuple[float, float]:
         """Standard deviations along both axes for a Gaussian error, degrees."""
-        scale = sqrt(-2.0 * log(1.0 - self.containment))
+        scale = sqrt(-2.0 * log1p(-self.containment))
         return self.semi_major_deg / scale, self.semi_minor_deg / scale
 
     @property
@@ -66,8 +72,8 @@ class Significance(Model):
 class SkyNotice(Model):
     """A notice of another mission, or one object of a notice about several."""
 
-    mission: Annotated[str, Field(min_length=1, max_length=60)]
-    instrument: Annotated[str, Field(max_length=60)]
+    mission: Annotated[Name, Field(min_length=1)]
+    instrument: Name
     """Empty if the notice names none."""
     event_id: Annotated[str, Field(min_length=1, max_length=120)]
     """Identifier of the event at the mission; equal in all its notices."""

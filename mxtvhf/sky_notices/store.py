@@ -38,11 +38,14 @@ log = logging.getLogger(__name__)
 INDEX = ".index-2.sqlite"
 """Hidden, so that a backup leaves it out."""
 UNREAD = ".unread"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY = 0xFF
+"""Mask of the primary result code of SQLite in an extended one."""
 BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
 _TABLES = """
 create table notice (
-    number integer primary key, digest text, part integer, mission text, instrument text, event text,
+    number integer primary key autoincrement, digest text, part integer, mission text, instrument text, event text,
     time real, is_test integer, received real, record text, unique (digest, part)
 );
 create index notice_time on notice (time);
@@ -50,6 +53,7 @@ create index notice_event on notice (mission, event);
 create index notice_received on notice (received);
 create table unread (digest text primary key, received real, reason text);
 """
+_FIRST_NUMBER = "insert into sqlite_sequence (name, seq) values ('notice', ?)"
 _BY_DETECTOR = (
     "create index if not exists notice_detector on notice (is_test, time, mission, instrument, event)"
 )
@@ -340,31 +344,54 @@ class SkyStore:
         OSError
             The index cannot be read or written. A damaged one is set aside.
         """
+        opened = None
         try:
             if not self.is_in_use:
                 self._make()
+            opened = self._inode()
             with closing(sqlite3.connect(self._index, timeout=BUSY_S)) as index:
                 index.execute("pragma synchronous = off")  # the files are durable, see `missing`
                 index.execute(_BY_DETECTOR)
                 yield index
-        except sqlite3.OperationalError as error:
-            raise OSError(f"{self._index}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            self._index.replace(self._index.with_suffix(".damaged"))
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & _PRIMARY not in _DAMAGED:
+                raise OSError(f"{self._index}: {error}") from error
+            self._set_aside(opened)
             raise OSError(f"{self._index}: {error}; it is built again from the notices") from error
+
+    def _inode(self) -> int | None:
+        try:
+            return self._index.stat().st_ino
+        except FileNotFoundError:
+            return None
+
+    def _set_aside(self, damaged: int | None) -> None:
+        """Set a damaged index aside, unless another process did, so that its notices are read again."""
+        with self._locked():
+            if self._inode() == damaged is not None:
+                self.note_unread()
+                self._index.replace(self._index.with_suffix(".damaged"))
 
     def _make(self) -> None:
         """Make the tables under another name, so that no process sees an incomplete index."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked():
             if self.is_in_use:
                 return
             part = self._index.with_suffix(".part")
             part.unlink(missing_ok=True)
             with closing(sqlite3.connect(part)) as index:
                 index.executescript(_TABLES)
+                # Numbers begin with the time, so that they are larger than those of an index set aside before.
+                with index:
+                    index.execute(_FIRST_NUMBER, (int(datetime.now(UTC).timestamp() * 1e6),))
             part.replace(self._index)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def _digests(index: sqlite3.Connection, only: str | None = None) -> set[str]:
@@ -375,11 +402,15 @@ def _digests(index: sqlite3.Connection, only: str | None = None) -> set[str]:
 
 
 def _add(index: sqlite3.Connection, path: Path, received: datetime, source: str) -> tuple[SkyNotice, ...]:
+    raw, name = path.read_bytes(), escaped(source or path.name)
     try:
-        notices = read_sky_notices(path.read_bytes(), received=received)
-    except InvalidInput as error:
+        notices = read_sky_notices(raw, received=received)
+    except Exception as error:
         reason = escaped(error, 500)
-        name = escaped(source or path.name)
+        if not isinstance(error, InvalidInput):
+            # A notice that triggers a defect must not block the notices behind it.
+            reason = f"internal error {type(error).__name__}: {reason}"
+            log.exception("%s: internal error", name)
         log.warning("%s: %s; the notice is kept as %s and counted as unreadable", name, reason, path)
         with index:
             row = path.stem, received.timestamp(), reason

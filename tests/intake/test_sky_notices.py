@@ -15,6 +15,7 @@ from mxtvhf.intake.sky_notices import STORM
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.sky_notices import write_gcn_json
+from mxtvhf.sky_notices.store import INDEX, SkyStore
 from mxtvhf.workflow.airflow_api import AirflowApi
 
 NOW = datetime(2026, 5, 11, 12, tzinfo=UTC)
@@ -237,6 +238,27 @@ def test_the_backlog_of_a_killed_listener_is_noted_as_unread(intake):
 
     intake.sky.run(stop, works)
     assert noted == [False, True]
+
+
+def test_an_index_that_another_process_set_aside_is_built_again(intake, monkeypatch):
+    monkeypatch.setattr(sky_notices, "WAIT_S", 0.0)
+    monkeypatch.setattr(sky_notices, "CAUGHT_UP_S", 0.0)
+    store, stop = intake.sky.store, threading.Event()
+    intake.keep(ReceivedMessage(gbm(1), "test", NOW))
+    states = []
+
+    def works():
+        states.append((store.counts()["read"], store.has_unread))
+        if states[-1] == (1, False) and len(states) == 3:
+            (store.folder / INDEX).write_bytes(b"damaged" * 999)
+            with pytest.raises(OSError, match="built again"):
+                SkyStore(intake.archive.root).counts()
+            assert store.has_unread
+        if len(states) > 3 and states[-1] == (1, False):
+            stop.set()
+
+    intake.sky.run(stop, works)
+    assert store.counts() == {"read": 1, "unreadable": 0}
 
 
 def test_gcn_is_asked_for_other_missions_in_a_group_of_its_own():

@@ -48,6 +48,23 @@ def test_without_any_notice_nothing_was_checked(store):
     assert (unknown.checked, unknown.reason) == (False, "T0 of the burst is unknown")
 
 
+def test_a_defect_in_the_comparison_costs_only_the_comparison(store, monkeypatch, caplog):
+    def fail(*arguments):
+        raise ZeroDivisionError("no area")
+
+    file(store, gbm())
+    monkeypatch.setattr(coincidence, "compare", fail)
+    assert found(store).reason == "internal error ZeroDivisionError: no area"
+    assert f"burst {BURST}: comparison with other missions failed" in caplog.text
+
+
+@pytest.mark.parametrize("containment", [1e-20, 0.001, 0.01, 0.999999])
+def test_a_region_of_any_probability_is_compared(store, containment):
+    file(store, gbm(containment_probability=containment))
+    assert found(store).checked
+    assert len(found(store).coincidences) == 1
+
+
 def test_an_event_at_our_time_and_place_is_named_with_its_probability(store):
     file(store, gbm())
     result = found(store)

@@ -9,6 +9,7 @@ import pytest
 from mxtvhf.intake.sky_notices import SkyNotices
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.simulator.sky_notices import write_gcn_json, write_lvk_alert, write_sky_map
+from mxtvhf.sky_notices import store as store_module
 from mxtvhf.sky_notices.store import INDEX, SkyStore
 
 T0 = datetime(2026, 4, 2, 22, 57, 17, tzinfo=UTC)
@@ -91,6 +92,52 @@ def test_a_lost_or_damaged_index_is_built_again(store, damage):
     except OSError:
         complete(store)
     assert store.counts() == {"read": 1, "unreadable": 1}
+
+
+def test_numbers_continue_after_an_index_that_was_set_aside(store):
+    file(store, gbm("1"))
+    last, _ = store.received_since(T0)
+    (store.folder / INDEX).write_bytes(b"damaged" * 999)
+    with pytest.raises(OSError, match="built again"):
+        SkyStore(store.folder.parent).counts()
+    file(store, gbm("2"))
+    _, notices = store.received_since(T0, last)
+    assert [one.event_id for one in notices] == ["2"]
+
+
+def test_only_the_damaged_index_is_set_aside(store):
+    """Another process may have replaced it, and an error of a query is no damage."""
+    file(store, gbm("1"))
+    with pytest.raises(OSError, match="no such table"), store._open() as index:
+        index.execute("select * from elsewhere")
+    damaged = store.folder / "damaged"
+    (store.folder / INDEX).rename(damaged)
+    damaged.write_bytes(b"damaged" * 999)
+    store._set_aside(damaged.stat().st_ino)
+    file(store, gbm("2"))
+    store._set_aside(damaged.stat().st_ino)
+    assert store.counts()["read"] == 1
+    assert not list(store.folder.glob("*.damaged"))
+
+
+def test_a_notice_that_triggers_a_defect_is_counted_and_does_not_block_the_next(store, monkeypatch, caplog):
+    def fail(raw, *, received):
+        raise ZeroDivisionError("no area")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "read_sky_notices", fail)
+        assert file(store, gbm("1")) == ()
+    assert len(file(store, gbm("2"))) == 1
+    assert store.counts() == {"read": 1, "unreadable": 1}
+    assert "internal error ZeroDivisionError: no area" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["mission", "instrument"])
+def test_a_long_name_is_refused_with_its_limit(store, caplog, field):
+    file(store, write_gcn_json("new/mission/alert", "1", T0, **{field: 61 * "x"}))
+    assert store.counts() == {"read": 0, "unreadable": 1}
+    assert f"{field} 'xxx" in caplog.text
+    assert "at most 60 characters" in caplog.text
 
 
 def test_the_map_of_a_notice_is_read_from_the_kept_file(store):
