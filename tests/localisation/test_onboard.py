@@ -112,7 +112,7 @@ def test_no_position_has_a_higher_likelihood_than_the_best_one(x, y):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_no_position_well_inside_our_r90_is_contradicted(seed):
-    """The likelihood with a fixed shape of the PSF is sharper than the radius, which has the shape's error."""
+    """The likelihood of one shape of the PSF is sharper than the radius, which has the shape's error."""
     found = localise(*photons(np.random.default_rng(seed), 330, 300, 120.0, 130.0))
     assert found.shape is not None
     for angle in np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False):
