@@ -8,7 +8,8 @@
 A message in the format of a later version of this software stays queued for that version.
 
 Messages survive the end of any process. Announcements are synced to disk, because they are recorded as sent
-when they are queued. Other messages are not, which would delay the runs: a power failure may lose the last ones.
+when they are queued. Other messages are not, which would delay the runs: a power failure may lose the last
+ones.
 """
 
 from __future__ import annotations
