@@ -15,7 +15,8 @@ error per axis, T / s has a chi-square distribution with two degrees of freedom:
     s = q^2 - 1 + n^2,        p(T) = exp(-f T / (2 s)).
 
 ln L has a fixed shape of the PSF. With an uncertain shape, positions are less different: to second order in
-the distance T is then smaller by f, the part of the variance of our position that does not come from the shape.
+the distance T is then smaller by f, the part of the variance of our position that does not come from the
+shape.
 q is the ratio of the published radii, with the on-board one multiplied by ``radius_factor``, and at least
 ``error_ratio`` (``onboard.toml``). An on-board position from the first photons only has a larger radius and
 therefore a larger s.
