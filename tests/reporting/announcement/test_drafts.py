@@ -396,7 +396,7 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
     assert f"MXT did not detect an X-ray source in the field of the burst {BURST}." in draft
     assert "The 90% upper limit is 4.2 x 10^-12 erg/cm^2/s (0.3-10 keV, observed), or 19 counts." in draft
     assert "nine tenths of the expected spectra" in draft
-    assert "photon index 2 with N_H = 1 x 10^21 cm^-2 it is 1.1 x 10^-12 erg/cm^2/s" in " ".join(
+    assert "photon index 2 with N_H = 1.0 x 10^21 cm^-2 it is 1.1 x 10^-12 erg/cm^2/s" in " ".join(
         draft.split()
     )
     assert "MXT began observing the field at 2026-05-11T11:03:34 UTC, 182 s after T0" in draft
