@@ -5,12 +5,14 @@
     archive/<burst>/alerts/<sha256>.xml           content-addressed: equal files are stored once
     archive/<burst>/alerts/received.jsonl         reception times of the valid notices of the burst
     archive/<burst>/vhf/<sha256>.bin              VHF messages as the network sends them, some packets each
-    archive/<burst>/vhf/received.jsonl archive/<burst>/packets/<sha256>.bin          packets of a run: a file
-    as given, or all messages so far archive/<burst>/packets/received.jsonl
+    archive/<burst>/vhf/received.jsonl            their reception times
+    archive/<burst>/packets/<sha256>.bin          packets of a run: a file as given, or all messages so far
+    archive/<burst>/packets/received.jsonl        their reception times
     archive/<burst>/planned/<sequence>.json       runs planned by the intake, see ``mxtvhf.intake``
     archive/<burst>/retracted.json                retraction of the burst; -test: of a test with its id
-    archive/<burst>/inputs/<run>__<digest>.json   alert and packets of a run archive/quarantine/<sha256>.bin +
-    .json       unreadable inputs, with the reason archive/alive empty; touched in every cycle of the intake
+    archive/<burst>/inputs/<run>__<digest>.json   alert and packets of a run
+    archive/quarantine/<sha256>.bin + .json       unreadable inputs, with the reason
+    archive/alive                                 empty; touched in every cycle of the intake
     archive/failing/<part>.json                   failing part of the intake, until it works again
 
 Nothing is ever changed or removed: ``received.jsonl`` only grows, and every other file is written once, under

@@ -110,9 +110,7 @@ def altitude_chart(visibility: Visibility, shown: Sequence[TelescopeVisibility])
             f"{', '.join(one.site for one in drawn)}. The table lists the windows."
         ),
         across=Axis("Time (UTC)", 0.0, hours, names=tuple(_clock_ticks(visibility.start, hours))),
-        upward=Axis(
-            "Altitude (deg)", 0.0, 90.0, names=tuple((15.0 * one, f"{15 * one}") for one in range(7))
-        ),
+        upward=Axis("Altitude (deg)", 0.0, 90.0, names=tuple((float(one), f"{one}") for one in ALTITUDES)),
         series=tuple(
             Series(f"{one.site}", f"v-{number}", lines=list(_dark_parts(one, step)))
             for number, one in enumerate(drawn)

@@ -73,7 +73,7 @@ def read_records(path: Path, model: type[Kept]) -> list[Kept]:
 
 
 def read_content(path: Path, start: int = 0) -> bytes:
-    """Read a file from an offset, without an unfinished last line; nothing if the file does not exist."""
+    """Read a file from an offset while nobody writes it; nothing if the file does not exist."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)

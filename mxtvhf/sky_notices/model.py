@@ -54,11 +54,6 @@ class ErrorEllipse(Model):
         scale = sqrt(-2.0 * log1p(-self.containment))
         return self.semi_major_deg / scale, self.semi_minor_deg / scale
 
-    @property
-    def is_circle(self) -> bool:
-        """True if both axes are equal."""
-        return self.semi_major_deg == self.semi_minor_deg
-
 
 class Significance(Model):
     """Significance of a detection as published."""

@@ -443,9 +443,10 @@ def test_pointing_without_photons_is_legal():
 
 def test_photons_left_in_the_stream_bytes_are_not_shared():
     raw = bytearray(b"".join([*encode_photons(photon_list(range(24)), BURST), *POINTING]))
-    stream = decode(bytes(raw))
+    received, stream = bytes(raw), decode(raw)
     stream.photons.x[0] = 1
     stream.attitude.quaternion[0] = 0.0
+    assert raw == received
 
 
 @pytest.mark.parametrize(
