@@ -15,7 +15,7 @@ Middleware = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 
 
 def refuse_long_bodies(limit: int) -> Middleware:
-    """Return a middleware that rejects a request with a body without a Content-Length, or with one over the limit.
+    """Return a middleware that rejects a request whose Content-Length is missing or over the limit.
 
     The request is rejected before its body is read, and before a login is checked.
 
