@@ -21,8 +21,6 @@ from mxtvhf.events.ogip import Card, ProductHeader, write_fits
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
 
-_NO_RATE = Measurement(value=float("nan"), error_low=float("nan"), error_high=float("nan"))
-
 
 def write_light_curve(
     path: Path, photons: RegionPhotons, curve: LightCurve, header: ProductHeader
@@ -61,13 +59,11 @@ def _rates(
 ) -> fits.BinTableHDU:
     start, stop = (np.array([getattr(one, end) for one in bins]) for end in ("start_s", "stop_s"))
     live = np.array([one.exposure_s for one in bins])
-    rates = [one.rate or _NO_RATE for one in bins]
-    low = np.array([rate.error_low for rate in rates], dtype=np.float64)
-    high = np.array([rate.error_high for rate in rates], dtype=np.float64)
+    rates, low, high = np.array([_numbers(one.rate) for one in bins], dtype=np.float64).T
     columns = [
         fits.Column("TIME", "1D", unit="s", array=zero + 0.5 * (start + stop)),
         fits.Column("XAX_E", "1D", unit="s", array=0.5 * (stop - start)),
-        fits.Column("RATE", "1E", unit="count/s", array=np.array([rate.value for rate in rates])),
+        fits.Column("RATE", "1E", unit="count/s", array=rates),
         fits.Column("ERROR", "1E", unit="count/s", array=0.5 * (low + high)),
         fits.Column("ERR_LOW", "1E", unit="count/s", array=low),
         fits.Column("ERR_HIGH", "1E", unit="count/s", array=high),
@@ -82,6 +78,10 @@ def _rates(
     else:
         columns.append(fits.Column("TIMEDEL", "1D", unit="s", array=stop - start))
     return header.table(name, columns, cards)
+
+
+def _numbers(rate: Measurement | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if rate is None else (rate.value, rate.error_low, rate.error_high)
 
 
 def _cards(photons: RegionPhotons, header: ProductHeader) -> list[Card]:

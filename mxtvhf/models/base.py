@@ -12,4 +12,5 @@ NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 class Model(BaseModel):
     """A frozen message; unknown fields are an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    # JSON has no NaN and no infinity, so a result that has one is refused where it is made.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from mxtvhf.errors import Failure
 from mxtvhf.models.base import Model
@@ -158,3 +159,10 @@ def test_deleting_the_folder_of_a_run_loses_only_this_run(written):
     with pytest.raises(Failure, match=f"{RUN}/steps/{STEP}.json: the result of the step {STEP} is missing"):
         results_of(written).read(STEP, Result)
     assert results_of(written, other).read(STEP, Result).number == 5.0
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_result_without_a_finite_number_fails_where_it_is_made(number):
+    """It became null in the file, and the next step called the file damaged."""
+    with pytest.raises(ValidationError, match="number\n  Input should be a finite number"):
+        Result(number=number, name="x")
