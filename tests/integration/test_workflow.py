@@ -38,7 +38,14 @@ def conf(burst_files):
     return conf_of(BURST, burst_files)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def questions(run):
+    """End the question of each run after its test."""
+    yield
+    run.end_questions()
+
+
+@pytest.fixture(scope="module")
 def finished(run, burst_files):
     """Return a successful run that several tests examine."""
     run_id = f"{BURST}__1"

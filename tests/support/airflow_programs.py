@@ -44,7 +44,9 @@ class AirflowPrograms:
             text=True,
         )
 
-    def run(self, program: str, folder: Path, environment: Mapping[str, str], text: str = "") -> tuple[int, str]:
+    def run(
+        self, program: str, folder: Path, environment: Mapping[str, str], text: str = ""
+    ) -> tuple[int, str]:
         """Run a program with ``text`` as its input; return its exit status and its output."""
         (folder / "input").write_text(text)
         order = {"program": program, "folder": str(folder), "environment": dict(environment)}
