@@ -12,6 +12,7 @@ from hypothesis import settings
 from mxtvhf.instrument.calibration import default_calibration, packaged_store
 from mxtvhf.models.text import LineFormatter
 from mxtvhf.operation.stack.processes import ProcessGroup
+from support.airflow_programs import AirflowPrograms, airflow_programs
 from support.nats_server import NatsServer
 from support.project import PROJECT
 
@@ -55,7 +56,10 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest.fixture
 def beside_plugins(tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Run a program that imports Airflow and our plugins; return its exit status and what it printed."""
+    """Run a program that imports Airflow and our plugins in a new Python.
+
+    Return its exit status and the end of what it printed.
+    """
 
     def use(program: str, **more: str) -> tuple[int, str]:
         environment = {
@@ -67,5 +71,26 @@ def beside_plugins(tmp_path: Path) -> Callable[..., tuple[int, str]]:
         with ProcessGroup(environment, tmp_path, grace=1.0) as group:
             status = group.start("program", [sys.executable, "-c", program]).wait()
             return status, group.log_tail("program")
+
+    return use
+
+
+@pytest.fixture(scope="session")
+def airflow_fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowPrograms]:
+    """Import Airflow once for many programs."""
+    with airflow_programs(tmp_path_factory.mktemp("airflow")) as programs:
+        yield programs
+
+
+@pytest.fixture
+def beside_airflow(airflow_fork: AirflowPrograms, tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Run a program with our plugins in a process that has imported Airflow.
+
+    Return its exit status and what it printed.
+    """
+
+    def use(program: str, text: str = "", **more: str) -> tuple[int, str]:
+        environment = {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins"), **more}
+        return airflow_fork.run(program, tmp_path, {"PATH": "/usr/bin:/bin", **environment}, text)
 
     return use

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run lint and all tests in three parallel lanes, because tests on a running Airflow mostly wait: the tests on the shared
-# stack; the tests with a stack of their own, one file after the other; and lint and the computing tests at lower priority,
-# which fill the gaps. More than two stacks at once would be too slow for the tests' time limits.
+# stack; the tests without it, most of which start a stack of their own, one file after the other; and lint and the computing
+# tests at lower priority, which fill the gaps. More than two stacks at once would be too slow for the tests' time limits.
 # The output of the lanes with a stack is printed at the end. Lanes have a time limit.
 set -u
 cd "$(dirname "$0")/.."
@@ -15,14 +15,14 @@ run() {
     nice -n "$nice" timeout --verbose --signal=INT --kill-after=60 4500 \
         "${VENV:-.venv}/bin/python" -X faulthandler -m pytest "$@"
 }
-own_stack="tests/integration/test_logins.py tests/integration/test_exactly_once.py tests/integration/test_up.py
-    tests/integration/test_cluster.py"
+unshared="tests/integration/test_gp_sensor.py tests/integration/test_listener.py tests/integration/test_logins.py
+    tests/integration/test_exactly_once.py tests/integration/test_up.py tests/integration/test_cluster.py"
 # shellcheck disable=SC2046,SC2086
-run 0 tests/integration $(printf -- '--ignore %s ' $own_stack) >"$logs/shared" 2>&1 &
+run 0 tests/integration $(printf -- '--ignore %s ' $unshared) >"$logs/shared" 2>&1 &
 shared=$!
 # shellcheck disable=SC2086
-run 0 $own_stack >"$logs/own" 2>&1 &
-own=$!
+run 0 $unshared >"$logs/unshared" 2>&1 &
+apart=$!
 computing() {
     status=0
     nice -n 5 make --no-print-directory lint || status=$?
@@ -33,8 +33,8 @@ computing &
 computing=$!
 trap 'trap - INT TERM; kill 0' INT TERM
 status=0
-for lane in "$computing" "$shared" "$own"; do
+for lane in "$computing" "$shared" "$apart"; do
     wait "$lane" || status=$?
 done
-cat "$logs/shared" "$logs/own"
+cat "$logs/shared" "$logs/unshared"
 exit "$status"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,16 +16,10 @@ from mxtvhf.errors import InvalidInput
 from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
-from mxtvhf.reporting.messages.model import (
-    AnnouncementMessage,
-    CircularMessage,
-    IntakeMessage,
-    OutgoingMessage,
-    ReportMessage,
-    RunMessage,
-    read_message,
-)
 from mxtvhf.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from mxtvhf.reporting.messages.model import OutgoingMessage
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 COLOURS = {"succeeded": "green", "released": "green", "corrected": "green", "retracted": "red",
@@ -115,6 +109,8 @@ def json_line(raw: bytes) -> str:
 
 def line(raw: bytes) -> str:
     """Return a message as a coloured line for people."""
+    from mxtvhf.reporting.messages.model import read_message
+
     try:
         message = read_message(raw)
     except InvalidInput as error:
@@ -135,17 +131,17 @@ def line(raw: bytes) -> str:
 
 def _words(message: OutgoingMessage) -> tuple[str, str]:
     """Return the state of a message and its details."""
-    if isinstance(message, ReportMessage):
+    if message.kind == "report":
         return message.status, f"{message.headline}  {message.page_url or message.path}"
-    if isinstance(message, AnnouncementMessage):
+    if message.kind == "announcement":
         word = {"announce": "released", "correct": "corrected", "retract": "retracted"}[message.action]
         return word, f"{message.ivorn}  {message.text.splitlines()[0]}"
-    if isinstance(message, CircularMessage):
+    if message.kind == "circular":
         return message.text, f"{message.ivorn}  recorded by {message.recorded_by}"
-    if isinstance(message, IntakeMessage):
+    if message.kind == "intake":
         lost = f" ({message.lost} lost)" if message.lost else ""
         return message.what, f"{message.source}: {message.reason}{lost}"
-    if isinstance(message, RunMessage):
+    if message.kind == "run":
         return message.state, message.reason or ""
     again = f"(try {message.try_number}) " if message.try_number > 1 else ""
     return message.state, again + (message.error or "")

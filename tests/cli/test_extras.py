@@ -78,7 +78,7 @@ def test_a_module_of_no_extra_gives_no_advice():
 
 @pytest.fixture
 def science_only(tmp_path):
-    """Run ``mxtvhf`` in a Python in which no module of an extra can be imported."""
+    """Run a Python in which no module of an extra can be imported."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Missing:\n"
@@ -92,9 +92,11 @@ def science_only(tmp_path):
         "MXTVHF_STATE": str(tmp_path),
     }
 
-    def run(*words):
-        command = [sys.executable, "-m", "mxtvhf", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    def run(*options, text=None):
+        command = [sys.executable, *options]
+        return subprocess.run(
+            command, input=text, env=environment, capture_output=True, text=True, check=False
+        )
 
     return run
 
@@ -108,21 +110,35 @@ def science_only(tmp_path):
     ],
 )
 def test_a_command_names_its_missing_extra(science_only, words, module, extra):
-    ended = science_only(*words)
+    ended = science_only("-m", "mxtvhf", *words)
     assert ended.returncode == 1
     advice = rf"run pip install 'mxtvhf\[{extra}\]'"
     line = rf"mxtvhf: this command needs ({module}), which is not installed; {advice}\n"
     assert re.fullmatch(line, ended.stderr), ended.stderr
 
 
+COMMANDS = """
+import shlex, sys
+from mxtvhf.cli.main import main
+
+for line in sys.stdin:
+    sys.argv = ["mxtvhf", *shlex.split(line)]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{line}ended with {end.code}")
+"""
+
+
 @pytest.mark.slow
 def test_the_science_needs_no_extra(science_only, tmp_path):
     burst, out = tmp_path / "burst", tmp_path / "out"
-    for words in (
-        ("simulate", "--burst", "sb26030704", "--seed", "7", "--out", burst),
-        ("process", burst / "alert.xml", burst / "packets.bin", "--out", out),
-        ("localise", out / "events.fits", "--json"),
-        ("crosscheck", burst / "alert.xml", burst / "eclairs-wakeup.xml"),
-    ):
-        ended = science_only(*words)
-        assert ended.returncode == 0, ended.stderr
+    commands = f"""\
+simulate --burst sb26030704 --seed 7 --out {burst}
+process {burst}/alert.xml {burst}/packets.bin --out {out}
+localise {out}/events.fits --json
+crosscheck {burst}/alert.xml {burst}/eclairs-wakeup.xml
+"""
+    ended = science_only("-c", COMMANDS, text=commands)
+    assert ended.returncode == 0, ended.stderr

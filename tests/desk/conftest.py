@@ -9,6 +9,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.local import process_burst
+from support.browser import chromium
 from support.desk import BURST
 
 
@@ -19,6 +20,13 @@ def processed(tmp_path_factory):
     write_scenario(scenario_of(BURST, seed=3), folder / "input")
     process_burst(folder / "input" / "alert.xml", folder / "input" / "packets.bin", folder / "products")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests of a module: while Playwright runs, no other event loop can."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

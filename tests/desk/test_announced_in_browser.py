@@ -11,7 +11,7 @@ from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.release import release
 from mxtvhf.reporting.announcement.submission import record_submission
 from mxtvhf.reporting.report import Report
-from support.browser import chromium
+from support.browser import opened
 from support.desk import BURST, NOW, html_of, run
 from support.desk_server import desk_server
 
@@ -36,10 +36,8 @@ def desk(settings, put):
 
 
 @pytest.fixture
-def page(desk):
-    with chromium() as browser:
-        page = browser.new_page(base_url=f"http://127.0.0.1:{desk.server_port}")
-        page.set_default_timeout(30_000)
+def page(browser, desk):
+    with opened(browser, f"http://127.0.0.1:{desk.server_port}") as page:
         page.goto(f"/air/mxtvhf/desk/{BURST}")
         yield page
 

@@ -12,7 +12,7 @@ from mxtvhf.desk.states import State
 from mxtvhf.notification.ledger import Ledger
 from mxtvhf.notification.model import Occurrence
 from mxtvhf.operation.stack.processes import wait_until
-from support.browser import chromium
+from support.browser import opened
 from support.desk import BURST, NOW, page_of, run
 from support.desk_server import desk_server
 from support.duty import Installation
@@ -61,11 +61,9 @@ def shows(desk, ledger, tmp_path, settings, put):
 
 
 @pytest.fixture
-def page(desk, shows):
+def page(browser, desk, shows):
     shows()
-    with chromium() as browser:
-        page = browser.new_page(base_url=f"http://127.0.0.1:{desk.server_port}")
-        page.set_default_timeout(30_000)
+    with opened(browser, f"http://127.0.0.1:{desk.server_port}") as page:
         page.add_init_script(RECORD)
         page.goto(f"/air/mxtvhf/desk/{BURST}")
         yield page

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mxtvhf.desk.decision import AskedQuestion
-from support.browser import chromium
+from support.browser import opened
 from support.desk import BURST, NOW, html_of, run
 from support.desk_server import desk_server
 
@@ -22,10 +22,8 @@ def desk():
 
 
 @pytest.fixture
-def page(desk):
-    with chromium() as browser:
-        page = browser.new_page(base_url=f"http://127.0.0.1:{desk.server_port}")
-        page.set_default_timeout(30_000)
+def page(browser, desk):
+    with opened(browser, f"http://127.0.0.1:{desk.server_port}") as page:
         yield page
 
 

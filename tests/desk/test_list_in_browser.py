@@ -9,7 +9,6 @@ from mxtvhf.desk.burst_list import BurstLine
 from mxtvhf.desk.render import render_list
 from mxtvhf.desk.states import State
 from mxtvhf.models.ids import RunKind
-from support.browser import chromium
 from support.desk import NOW, position
 from support.desk_server import desk_server
 
@@ -39,12 +38,6 @@ def only_notices(number):
     return line(
         number, state=State.NO_PHOTONS, verdict="", verdict_words="eclairs-wakeup, SNR 9", latency_s=None
     )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from mxtvhf.desk.render import render_handover, render_list, render_statistics, 
 from mxtvhf.desk.statistics import months
 from mxtvhf.desk.unreadable import UnreadableInputs
 from mxtvhf.models.ids import RunKind
-from support.browser import chromium
 from support.desk import BURST, NOW, html_of, run
 from support.desk_server import BASE, desk_server
 
@@ -40,12 +39,6 @@ OUTSIDE = """() => {
   const cut = (one) => one.left < frame.left || one.right > frame.right || one.top < frame.top;
   return circles.some((one) => cut(one) || one.bottom > frame.bottom);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -119,9 +119,12 @@ def web(stack):
     return lambda path: requests.get(stack.url + path, headers=headers, timeout=10, allow_redirects=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(stack, settings):
-    return Runner(stack, settings)
+    """Return what starts runs; the questions that they leave open end with the module."""
+    runner = Runner(stack, settings)
+    yield runner
+    runner.end_questions()
 
 
 @pytest.fixture(scope="session")

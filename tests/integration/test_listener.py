@@ -1,22 +1,16 @@
 """Cases in which the listener sends no message: no NATS, other DAGs, or an error in it."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
 
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.notification.ledger import Ledger
-from support.project import PROJECT
 
 pytestmark = pytest.mark.integration
 
-PLUGINS = PROJECT / "plugins"
-
-# In a process of its own: the listener reads its settings once, and Airflow needs a home.
+# In a process of its own, because the listener reads its settings once.
 PROGRAM = """
 import json, sys
 from types import SimpleNamespace
@@ -37,33 +31,17 @@ listener.on_dag_run_failed(run, "task_failure")
 
 
 @pytest.fixture
-def tell(tmp_path):
+def tell(beside_airflow, tmp_path):
     """Return a function that calls the hooks and returns messages and log."""
 
     def use(*, nats="nats://127.0.0.1:4222", dag_id="mxt_vhf", conf=None):
-        environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("AIRFLOW", "MXTVHF"))
-            },
-            **{"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
-            **{"MXTVHF_STATE": str(tmp_path / "var"), "MXTVHF_NATS_URL": nats, "PYTHONPATH": str(PLUGINS)},
-            "MXTVHF_NOTIFICATION": '{"channels": "/channels"}',
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            input=json.dumps({"dag_id": dag_id, "conf": conf}),
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        about = json.dumps({"dag_id": dag_id, "conf": conf})
+        variables = {"MXTVHF_STATE": str(tmp_path / "var"), "MXTVHF_NATS_URL": nats}
+        variables["MXTVHF_NOTIFICATION"] = '{"channels": "/channels"}'
+        status, logged = beside_airflow(PROGRAM, about, **variables)
+        assert status == 0, logged
         outbox = tmp_path / "var" / "outbox"
-        return [
-            json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))
-        ], done.stdout + done.stderr
+        return [json.loads(path.read_text()) for path in sorted(outbox.glob("*.json"))], logged
 
     return use
 

@@ -1,5 +1,7 @@
 """Messages of a real Airflow over a real NATS, which never affect its runs."""
 
+import json
+
 import pytest
 
 from mxtvhf.models.files import sha256_of
@@ -76,13 +78,18 @@ def test_a_step_with_nothing_to_do_is_skipped(run, conf, told):
     assert ["started", "skipped"] in states(told(run_id)).values()
 
 
-def test_each_failed_try_gives_a_message_with_its_number(run, conf, told, stack):
-    run_id = f"{BURST}__4"
-    stack.api.put_connection(gp_connection(f"http://127.0.0.1:{free_port()}"))
+def test_an_unreachable_gp_is_named_and_each_failed_try_gives_a_message_with_its_number(
+    run, conf, told, stack
+):
+    run_id, url = f"{BURST}__4", f"http://127.0.0.1:{free_port()}"
+    stack.api.put_connection(gp_connection(url))
     try:
-        run(run_id, **conf)
+        assert run(run_id, **conf) == "failed"
     finally:
         stack.api.put_connection(gp_connection(stack.gp_url))
+    assert run.api.task_states(run_id)["start_mxt_gp_pipeline"] == "failed"
+    report = json.loads((run.folder(run_id) / "report.json").read_text())
+    assert url in report["gp"]["reason"]
     gp = [b for b in told(run_id) if b.kind == "step" and b.task_id == "start_mxt_gp_pipeline"]
     tries = [("started", "retrying")] * 3 + [("started", "failed")]
     assert [(b.state, b.try_number) for b in gp] == [

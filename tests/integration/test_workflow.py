@@ -38,7 +38,14 @@ def conf(burst_files):
     return conf_of(BURST, burst_files)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def questions(run):
+    """End the question of each run after its test."""
+    yield
+    run.end_questions()
+
+
+@pytest.fixture(scope="module")
 def finished(run, burst_files):
     """Return a successful run that several tests examine."""
     run_id = f"{BURST}__1"
@@ -364,28 +371,15 @@ def test_a_gp_failure_fails_its_task_but_the_report_is_sent(run, conf, bad_gp, m
     assert report["best_position"] is not None
 
 
-def test_an_unreachable_gp_is_named(run, conf, stack):
-    from mxtvhf.operation.stack.embedded import gp_connection
-    from support.nats_server import free_port
-
-    url = f"http://127.0.0.1:{free_port()}"
-    stack.api.put_connection(gp_connection(url))
-    try:
-        assert run("gp-down", **conf) == "failed"
-    finally:
-        stack.api.put_connection(gp_connection(stack.gp_url))
-    assert run.api.task_states("gp-down")["start_mxt_gp_pipeline"] == "failed"
-    assert url in report_of(run, "gp-down")["gp"]["reason"]
-
-
 def test_waiting_for_gp_holds_no_worker(run, conf, bad_gp):
-    with bad_gp("status", GP_RUNNING):
-        assert run.api.start_run("gp-slow", {**conf, "gp_timeout_s": 15})
+    with bad_gp("status", GP_RUNNING) as server:
+        assert run.api.start_run("gp-slow", {**conf, "gp_timeout_s": 600})
         wait_until(
             lambda: run.api.task_states("gp-slow").get("wait_mxt_gp") == "deferred",
             what="deferral",
             timeout=60,
         )
+        server.status = GP_ERROR
         assert run.wait("gp-slow") == "failed"
 
 

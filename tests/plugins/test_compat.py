@@ -55,8 +55,8 @@ def test_private_names_of_airflow_are_used_in_one_module_and_none_of_its_names_i
 
 
 @pytest.mark.slow
-def test_a_step_in_its_own_process_knows_the_configuration_of_its_run(beside_plugins):
-    status, told = beside_plugins(STEP)
+def test_a_step_in_its_own_process_knows_the_configuration_of_its_run(beside_airflow):
+    status, told = beside_airflow(STEP)
     assert status == 0, told
     assert told.splitlines()[-5:] == [
         "attribute: True",
@@ -68,8 +68,8 @@ def test_a_step_in_its_own_process_knows_the_configuration_of_its_run(beside_plu
 
 
 @pytest.mark.slow
-def test_the_version_of_airflow_and_the_patches_are_named(beside_plugins):
-    status, told = beside_plugins(VERSION)
+def test_the_version_of_airflow_and_the_patches_are_named(beside_airflow):
+    status, told = beside_airflow(VERSION)
     assert status == 0, told
     text, version = told.splitlines()[-2:]
     own, other = text.split(" | ")

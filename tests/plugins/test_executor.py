@@ -106,27 +106,27 @@ PRELOADED = textwrap.dedent("""
 """)
 
 
-def test_only_tasks_with_a_free_slot_are_sent_in_airflows_order(beside_plugins):
-    status, told = beside_plugins(SLOTS)
+def test_only_tasks_with_a_free_slot_are_sent_in_airflows_order(beside_airflow):
+    status, told = beside_airflow(SLOTS)
     assert status == 0
     assert "True -16" in told
     assert told.rstrip().endswith("True")
 
 
-def test_a_task_is_running_until_all_its_parts_have_ended(beside_plugins):
-    status, told = beside_plugins(PARTS)
+def test_a_task_is_running_until_all_its_parts_have_ended(beside_airflow):
+    status, told = beside_airflow(PARTS)
     assert status == 0
     all_three = ["answered", "killed", "lost"]
     assert told.rstrip().endswith(str([all_three, all_three, [], []]))
 
 
-def test_a_blocked_queue_ends_the_scheduler(beside_plugins):
-    status, told = beside_plugins(KILLED)
+def test_a_blocked_queue_ends_the_scheduler(beside_airflow):
+    status, told = beside_airflow(KILLED)
     assert status == 1
     assert "no worker took a task" in told
 
 
-def test_what_tasks_need_is_loaded_before_the_workers_are_forked(beside_plugins):
-    status, told = beside_plugins(PRELOADED)
+def test_what_tasks_need_is_loaded_before_the_workers_are_forked(beside_airflow):
+    status, told = beside_airflow(PRELOADED)
     assert status == 0, told
     assert "preloaded: True" in told

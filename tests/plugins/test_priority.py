@@ -31,9 +31,9 @@ WEIGHTS = textwrap.dedent("""
 
 
 def test_the_weight_follows_from_the_ids_and_questions_have_priority(
-    beside_plugins,
+    beside_airflow,
 ):
-    status, told = beside_plugins(WEIGHTS)
+    status, told = beside_airflow(WEIGHTS)
     assert status == 0, told
     found = json.loads(told.splitlines()[-1])
     assert found.pop("rerun, last task") == found["rerun"] + 11 < found["test"]

@@ -17,13 +17,13 @@ LOCALISED = textwrap.dedent("""
 """)
 
 
-def test_without_a_service_the_task_is_skipped(beside_plugins):
-    status, told = beside_plugins(LOCALISED)
+def test_without_a_service_the_task_is_skipped(beside_airflow):
+    status, told = beside_airflow(LOCALISED)
     assert status == 0, told
     assert told.splitlines()[-1] == "skips ['remote_catalogues']"
 
 
-def test_with_a_service_it_is_queried(beside_plugins):
-    status, told = beside_plugins(LOCALISED, MXTVHF_REMOTE_CATALOGUES='["4xmm"]')
+def test_with_a_service_it_is_queried(beside_airflow):
+    status, told = beside_airflow(LOCALISED, MXTVHF_REMOTE_CATALOGUES='["4xmm"]')
     assert status == 0, told
     assert told.splitlines()[-1] == "skips []"

@@ -40,8 +40,8 @@ SERIES = textwrap.dedent("""
 """)
 
 
-def test_each_replay_starts_after_the_one_before(beside_plugins):
-    status, told = beside_plugins(SERIES)
+def test_each_replay_starts_after_the_one_before(beside_airflow):
+    status, told = beside_airflow(SERIES)
     assert status == 0, told
     said = [line for line in told.splitlines() if line.startswith(("starts", "waits", "ended"))]
     assert said == [

@@ -80,13 +80,13 @@ TASKS = textwrap.dedent("""
 """)
 
 
-def ran(beside_plugins, tmp_path, program):
-    status, told = beside_plugins(TASKS + textwrap.dedent(program), MXTVHF_STATE=str(tmp_path / "var"))
+def ran(beside_airflow, tmp_path, program):
+    status, told = beside_airflow(TASKS + textwrap.dedent(program), MXTVHF_STATE=str(tmp_path / "var"))
     assert status == 0, told
     return [line.removeprefix("ran ") for line in told.splitlines() if line.startswith("ran ")]
 
 
-def test_results_are_files_and_belong_to_the_latest_attempt(beside_plugins, tmp_path):
+def test_results_are_files_and_belong_to_the_latest_attempt(beside_airflow, tmp_path):
     program = """
         run(write)
         run(skip)
@@ -106,7 +106,7 @@ def test_results_are_files_and_belong_to_the_latest_attempt(beside_plugins, tmp_
         (steps / "vhf_localisation.json").unlink()
         run(needs)
     """
-    lines = ran(beside_plugins, tmp_path, program)
+    lines = ran(beside_airflow, tmp_path, program)
     assert lines[:4] == [
         "vhf_localisation None []",
         "reception_message skips ['not_needed'] []",
@@ -122,7 +122,7 @@ def test_results_are_files_and_belong_to_the_latest_attempt(beside_plugins, tmp_
     assert lines[11] == "preliminary_report 7 []", "a run of an earlier version has XComs"
 
 
-def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
+def test_links_are_computed_from_the_run_id(beside_airflow, tmp_path):
     program = """
         from mxtvhf_airflow import links
 
@@ -135,7 +135,7 @@ def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
             address = kind().get_link(None, ti_key=key)
             print("ran", kind.name, address, operators[0].__name__, pushed, flush=True)
     """
-    assert ran(beside_plugins, tmp_path, program) == [
+    assert ran(beside_airflow, tmp_path, program) == [
         "Report /mxtvhf/runs/sb26030704__1/report.html UpdateBAOperator []",
         "Report /mxtvhf/runs/sb26030704__1/preliminary/report.html PreliminaryReportOperator []",
         "Desk /mxtvhf/desk/runs/sb26030704__1 ReceptionMessageOperator []",
@@ -144,7 +144,7 @@ def test_links_are_computed_from_the_run_id(beside_plugins, tmp_path):
     ]
 
 
-def test_the_state_of_gp_is_read_from_the_files_of_its_steps(beside_plugins, tmp_path):
+def test_the_state_of_gp_is_read_from_the_files_of_its_steps(beside_airflow, tmp_path):
     """The desk shows it while the run goes on; a damaged file is as good as none."""
     program = """
         from mxtvhf.archive.products import product_folder
@@ -174,7 +174,7 @@ def test_the_state_of_gp_is_read_from_the_files_of_its_steps(beside_plugins, tmp
         results.path("wait_mxt_gp").write_bytes(b"{")
         show()
     """
-    assert ran(beside_plugins, tmp_path, program) == [
+    assert ran(beside_airflow, tmp_path, program) == [
         "None str",
         "None datetime",
         "no detection datetime",

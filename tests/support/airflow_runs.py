@@ -7,11 +7,11 @@ from pathlib import Path
 import psycopg2
 
 from mxtvhf.archive.archive import Archive
-from mxtvhf.errors import Retriable
+from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.planned import planned_runs
 from mxtvhf.models.ids import RUN_DAG_IDS
 from mxtvhf.operation.stack.processes import wait_until
-from mxtvhf.workflow.airflow_api import run_path
+from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, run_path
 
 FINAL = ("success", "failed")
 
@@ -116,6 +116,12 @@ class Runner:
     def task(self, run_id, task_id, what, dag_id=None):
         """Something of a task instance."""
         return self.api.get(f"{run_path(run_id, dag_id)}/taskInstances/{task_id}/{what}")
+
+    def end_questions(self):
+        """End the open questions to the Burst Advocate: the scheduler looks at each of them in every loop."""
+        for run_id in self.api.active_runs(DECISION_DAG_ID):
+            with suppress(InvalidInput):  # it has ended meanwhile
+                self.api.stop_run(run_id, note="the tests of this question are over", dag_id=DECISION_DAG_ID)
 
     def links(self, run_id, task_id):
         return self.task(run_id, task_id, "links")["extra_links"]

@@ -27,6 +27,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
+def opened(browser: Browser, url: str) -> Iterator[Page]:
+    """Open an empty window that shares nothing with other windows."""
+    with browser.new_page(base_url=url) as page:
+        page.set_default_timeout(30_000)
+        yield page
+
+
+@contextmanager
 def logged_in(
     browser: Browser, url: str, user: str, password: str, *, width: int, height: int
 ) -> Iterator[Page]:

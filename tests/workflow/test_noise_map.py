@@ -14,7 +14,7 @@ from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.localisation.noise_map import NoiseMap
 from mxtvhf.simulator.photons import simulate_photons
-from mxtvhf.workflow.noise_map import make_noise_map
+from mxtvhf.workflow.noise_map import MadeNoiseMap, make_noise_map
 from mxtvhf.workflow.steps.vhf_localisation import vhf_localisation
 
 START = 295_000_000.0
@@ -55,22 +55,26 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [run(folder, number) for number in range(20)]
 
 
-def test_faults_too_weak_for_one_run_are_found_over_many(runs: list[Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> MadeNoiseMap:
+    """Make the map of all runs, each of which is given twice; a localisation of each takes seconds."""
+    folder = tmp_path_factory.mktemp("calibration")
+    return make_noise_map([*runs, *runs], folder, valid_from=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_faults_too_weak_for_one_run_are_found_over_many(runs: list[Path], made: MadeNoiseMap) -> None:
     alone = vhf_localisation(runs[0])
     assert not alone.faults.mask().any()
-    made = make_noise_map(runs, tmp_path)
     assert made.file.pixels == ((70, 9),)
     assert (made.file.columns, made.file.rows) == ((200,), (12,))
     assert made.path.name == "bad_pixels_002-noisemap.toml"
     record = made.file.noise_map
     assert record is not None
-    assert len(record.runs) == 20
     assert record.n_photons > 4000
 
 
-def test_the_next_run_leaves_them_out(runs: list[Path], tmp_path: Path) -> None:
-    made = make_noise_map(runs, tmp_path)
-    store = calibration_store(tmp_path)
+def test_the_next_run_leaves_them_out(runs: list[Path], made: MadeNoiseMap) -> None:
+    store = calibration_store(made.path.parent)
     used = store.at(datetime(2026, 12, 1, tzinfo=UTC)).bad_pixels
     assert used.model_copy(update={"valid_from": made.file.valid_from, "noise_map": None}) == (
         made.file.model_copy(update={"noise_map": None})
@@ -86,20 +90,19 @@ def test_a_map_of_few_photons_flags_nothing(runs: list[Path], tmp_path: Path) ->
     assert not (tmp_path / "maps").exists()
 
 
-def test_event_files_of_one_burst_count_once(runs: list[Path], tmp_path: Path) -> None:
-    record = make_noise_map([*runs, *runs], tmp_path).file.noise_map
+def test_event_files_of_one_burst_count_once(made: MadeNoiseMap) -> None:
+    record = made.file.noise_map
     assert record is not None
     assert len(record.runs) == 20
 
 
-def test_what_was_listed_stays_listed_in_the_next_version(runs: list[Path], tmp_path: Path) -> None:
-    make_noise_map(runs, tmp_path, valid_from=datetime(2026, 1, 1, tzinfo=UTC))
-    store = calibration_store(tmp_path)
+def test_what_was_listed_stays_listed_in_the_next_version(runs: list[Path], made: MadeNoiseMap) -> None:
+    folder = made.path.parent
     with pytest.raises(NothingToDo):
-        make_noise_map(runs, tmp_path, store=store)
+        make_noise_map(runs, folder, store=calibration_store(folder))
     with pytest.raises(InvalidInput, match="exists"):
-        make_noise_map(runs, tmp_path)
-    content = tomllib.loads((tmp_path / "bad_pixels_002-noisemap.toml").read_text())
+        make_noise_map(runs, folder)
+    content = tomllib.loads((folder / "bad_pixels_002-noisemap.toml").read_text())
     assert content["valid_from"] == datetime(2026, 1, 1, tzinfo=UTC)
 
 
