@@ -222,7 +222,7 @@ def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
     if other is not None:
-        return f"announced position: {other.position.name}"
+        return f"announced position: {other.position.name}, chosen by the Burst Advocate"
     return verdict_words(report) if report else ""
 
 

@@ -41,7 +41,7 @@ from mxtvhf.followup.line_of_sight import line_of_sight
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position, superseded
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.announcement.content import announceable_first, known_sources, recommended
+from mxtvhf.reporting.announcement.content import announceable_first, choice_text, known_sources, recommended
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.reporting.report.model import Report
@@ -185,8 +185,14 @@ class BurstPage:
     @property
     def is_other_announced(self) -> bool:
         """True if the announced position is not the recommended one."""
-        best = self.report.best_position if self.report else None
-        return self.announced is not None and (best is None or self.announced.position.label != best.label)
+        return bool(self.choice_words)
+
+    @property
+    def choice_words(self) -> str:
+        """Sentences about the announcement of another position than the recommended one; empty without."""
+        if self.report is None or self.announced is None:
+            return ""
+        return choice_text(self.report, self.announced.position)
 
     @property
     def verdict_word(self) -> str:
