@@ -53,13 +53,13 @@ class BurstLine:
     """True while a newer run than the displayed one is running."""
     run_ids: tuple[str, ...] = ()
     """Run ids of the line, newest first."""
-    is_announced: bool = False
-    """True if the last announcement of the burst is not retracted."""
+    announcement: int | None = None
+    """Number of the last announcement of the burst; None if it is retracted, and without one."""
 
     @property
     def needs_you(self) -> bool:
         """True if a person has to act: on a decision, a retraction, or a damaged record."""
-        is_to_retract = self.state is State.RETRACTED and self.is_announced
+        is_to_retract = self.state is State.RETRACTED and self.announcement is not None
         return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
 
     @property
@@ -187,8 +187,12 @@ def _line(
     files: DeskFiles,
 ) -> BurstLine:
     run, report = newest_reported(members)
+    is_test = kind is RunKind.TEST
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
-    by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
+    standing = files.standing(burst_id, run.run_id, is_test=is_test)
+    if standing and standing.is_covering:
+        release = standing.release
+    by_notices = None if report else notice_result(files.alerts(burst_id), is_test=is_test)
     is_other = release is not None and (best is None or best.label != release.position.label)
     state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
     return BurstLine(
@@ -207,17 +211,18 @@ def _line(
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
-        is_announced=_is_announced(burst_id, kind, files),
+        announcement=_announcement(burst_id, kind, files),
         run_ids=tuple(member.run_id for member, _ in members),
         latest=members[0][0].created,
     )
 
 
-def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+def _announcement(burst_id: str, kind: RunKind, files: DeskFiles) -> int | None:
     if kind is RunKind.REPLAY:
-        return False
+        return None
     mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
-    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
+    last = max(mine, key=lambda one: one.number, default=None)
+    return None if last is None or last.is_retraction else last.number
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:

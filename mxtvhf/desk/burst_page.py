@@ -29,7 +29,7 @@ from mxtvhf.desk.decision import (
     form_address,
     refusal_in,
 )
-from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.files import DeskFiles, Standing
 from mxtvhf.desk.followup import FollowUp, follow_up
 from mxtvhf.desk.gp_line import GpLine, gp_line
 from mxtvhf.desk.headline import Candidate, candidates, pair_of
@@ -146,6 +146,8 @@ class BurstPage:
     """Line of sight to the position; empty without one."""
     follow_up: FollowUp | None = None
     """Visibility of the position; None without one."""
+    standing: Standing | None = None
+    """Current announcement of an earlier result; None without one."""
     other_missions: OtherMissions | None = None
     """Events of other missions that fit the burst, from the notices received until now."""
 
@@ -161,7 +163,9 @@ class BurstPage:
 
     @property
     def announced(self) -> Release | None:
-        """Current announcement of the displayed run; None without one."""
+        """Current announcement of the result of the displayed run; None without one."""
+        if self.standing is not None and self.standing.is_covering:
+            return self.standing.release
         box = self.announcement
         if box is None or not box.is_out or self.run is None:
             return None
@@ -396,9 +400,10 @@ def burst_page(
     announcement = _announcement(
         burst_id, line, files, report, retracted=retraction.received if retraction else None
     )
-    closed = _why_closed(line, history, announcement, is_retracted=line.state is State.RETRACTED)
+    standing = files.standing(burst_id, shown.run_id, is_test=line.kind is RunKind.TEST)
+    closed = _why_closed(line, history, announcement, standing, is_retracted=line.state is State.RETRACTED)
     decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
-    is_due = _is_question_due(line, decision, now)
+    is_due = closed is None and _is_question_due(line, decision, now)
     by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
@@ -418,6 +423,7 @@ def burst_page(
         is_question_due=is_due,
         comments=tuple(files.comments.of(burst_id)),
         announcement=announcement,
+        standing=standing,
         state_words=line.state_words,
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         by_notices=by_notices,
@@ -538,6 +544,7 @@ def _why_closed(
     line: HistoryLine,
     history: Sequence[HistoryLine],
     announcement: AnnouncementBox | None,
+    standing: Standing | None,
     *,
     is_retracted: bool,
 ) -> str | None:
@@ -546,6 +553,8 @@ def _why_closed(
         return "The burst was retracted."
     if announcement and announcement.last.release.decision.run_id == line.run.run_id:
         return f"Announcement {announcement.last.release.number} already covers this result."
+    if standing is not None and standing.is_covering:
+        return f"Announcement {standing.release.number} already has this result."
     newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
