@@ -117,6 +117,10 @@ def test_after_a_retraction_by_svom_ours_is_prepared(settings, released):
     assert "open" in details
     assert "SVOM retracted the burst.</textarea>" in html
     assert f"We retract the SVOM/MXT result on the burst {BURST} that we reported earlier." in html
+    # The circular of the detection is no longer to be submitted, but its number belongs into the retraction.
+    assert "Copy the circular" not in html
+    assert "gcn.nasa.gov/circulars/new" not in html
+    assert "If its circular was submitted, record the number: the retraction names it." in html
     # What SVOM retracted is not corrected.
     assert 'id="correct-form"' not in html
 

@@ -61,6 +61,18 @@ def test_drafts_are_shown_before_the_decision_and_a_refusal_after_it(settings, p
     assert "a newer one was released" in render_burst(refused, base="")
 
 
+def test_a_retracted_burst_has_no_drafts(settings, put):
+    put(f"{BURST}__1")
+    drafts = product_folder(settings.products, BURST, f"{BURST}__1") / "drafts"
+    drafts.mkdir()
+    (drafts / "circular.txt").write_text("TITLE: a draft")
+    retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=NOW)
+    Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
+    page = html_of(settings, [run()])
+    assert "The burst was retracted. No decision is needed." in page
+    assert "Draft: " not in page
+
+
 def test_a_question_that_a_newer_result_supersedes_cannot_be_answered(settings, put):
     """The form of every superseded run stayed open: thirteen open questions for eight bursts."""
     put(f"{BURST}__1")
