@@ -251,11 +251,11 @@ class BurstPage:
 
     @property
     def cautions(self) -> list[str]:
-        """Warnings for the confirmation of an approval, in sentences."""
+        """Warnings for the confirmation of an approval in sentences, with every caveat of the page."""
         if self.report is None:
             return []
         found, verdict = self.report.localisation, self.report.verdict
-        cautions = {
+        short = {
             "This is a test: nothing is sent.": self.kind is RunKind.TEST,
             "MXT detected no source.": is_non_detection(found),
             f"Known source: {self.verdict_facts}.": verdict is BurstVerdict.KNOWN_SOURCE,
@@ -263,7 +263,8 @@ class BurstPage:
             "This result is preliminary.": self.report.status == "preliminary",
             "An update is running.": self.is_updating,
         }
-        return [*(caution for caution, applies in cautions.items() if applies), *self.report.flags]
+        first = [caution for caution, applies in short.items() if applies]
+        return [*first, *self.report.flags, *self.caveats]
 
     @property
     def is_updating(self) -> bool:

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
@@ -109,6 +110,11 @@ def test_the_confirmation_lists_every_caution(settings, put):
     assert "This is a test: nothing is sent." in html
     assert "The positions are inconsistent." in html
     assert page.cautions[:2] == ["This is a test: nothing is sent.", "The positions are inconsistent."]
+    # The caveats of the page, such as a placeholder calibration, were missing.
+    assert any(one.startswith("Placeholder calibration: ") for one in page.caveats)
+    assert set(page.caveats) <= set(page.cautions)
+    for caveat in page.caveats:
+        assert str(escape(caveat)) in html
 
 
 def test_the_reference_gp_is_never_announced(settings, put):
