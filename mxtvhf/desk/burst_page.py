@@ -157,9 +157,7 @@ class BurstPage:
         if self.report is None:
             return None
         others = self.other_missions.coincidences if self.other_missions else ()
-        return joint_of_burst(
-            self.report.best_position, self.report.positions, self.report.crosscheck, others
-        )
+        return joint_of_burst(recommended(self.report), self.report.positions, self.report.crosscheck, others)
 
     @property
     def announced(self) -> Release | None:
@@ -184,7 +182,7 @@ class BurstPage:
         """Position in the headline: the announced one, or else the recommended one."""
         if self.report is None:
             return None
-        return self.announced.position if self.announced else self.report.best_position
+        return self.announced.position if self.announced else recommended(self.report)
 
     @property
     def is_other_announced(self) -> bool:
@@ -397,7 +395,7 @@ def burst_page(
     read = files.digested_report(burst_id, shown.run_id)
     report = read[0] if read else None
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
-    best = report.best_position if report else None
+    best = recommended(report) if report else None
     announcement = _announcement(
         burst_id, line, files, report, retracted=retraction.received if retraction else None
     )
@@ -488,7 +486,7 @@ def _other_missions(
 ) -> OtherMissions:
     """Compare the burst with the notices received until now, which may be newer than its report."""
     trigger = report.trigger_time if report else by_notices.trigger_time if by_notices else None
-    place = (report.best_position if report else None) or (by_notices.position if by_notices else None)
+    place = (recommended(report) if report else None) or (by_notices.position if by_notices else None)
     return other_missions(files.sky, burst_id, trigger, place, is_test=is_test)
 
 
@@ -532,7 +530,6 @@ def _decision(
         changes=files.changes(burst_id, run_id),
         known_as=_known_as(report) if report else None,
         choices=choices,
-        is_best_withheld=bool(choices) and report is not None and report.best_position not in choices,
         drafts=_texts(burst_id, run_id, files, REPORT_FOLDERS[report.status] if report else ""),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
         closed=closed,
@@ -585,7 +582,7 @@ def _sky(report: Report, best: Position) -> SkyView:
 
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:
-    best = report.best_position
+    best = recommended(report)
     pair = pair_of(report, position, best) if best else None
     return ComparedPosition(
         position=position, is_best=best is not None and position.label == best.label, pair=pair

@@ -129,16 +129,18 @@ def test_the_reference_gp_is_never_announced(settings, put):
 
 
 @pytest.mark.parametrize("is_reference", [True, False])
-def test_the_box_says_why_the_best_position_is_not_the_recommended_one(settings, put, is_reference):
-    """The headline showed the reference GP's position, and the box recommended another one without a word."""
+def test_headline_positions_and_decision_recommend_the_same_position(settings, put, is_reference):
+    """The headline showed the position of the reference GP, which is never announced."""
     report = put(f"{BURST}__1")
-    gp = report["positions"][0] | {"origin": str(Origin.GP), "label": "analysis"}
+    gp = report["positions"][0] | {"origin": str(Origin.GP), "label": "analysis", "r90_arcsec": 10.0}
     outcome = report["gp"] | {"available": True, "is_reference": is_reference}
     put(f"{BURST}__1", positions=[*report["positions"], gp], best_position=gp, gp=outcome)
     page = asked(settings)
-    told = "It is never announced, because it uses our method." in render_burst(page, base="")
-    assert told is is_reference
-    assert (page.decision.choices[0].label == "analysis") is not is_reference
+    best = page.decision.choices[0]
+    assert (best.label == "analysis") is not is_reference
+    assert page.best == best
+    assert [one.position for one in page.comparisons if one.is_best] == [best]
+    assert ("reference, never announced" in render_burst(page, base="")) is is_reference
 
 
 def test_a_viewer_gets_no_form(settings, put):
