@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mxtvhf.errors import SeveralFaults
 from mxtvhf.models.addresses import HostPort, HttpUrl
 from mxtvhf.models.base import Model
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.text import is_utf8
 from mxtvhf.models.toml import fault_cause
 
@@ -457,12 +458,13 @@ class Settings(BaseSettings):
         """Return the folder of comments and of dismissed unreadable inputs."""
         return self.home / "desk"
 
-    def readable_roots(self) -> tuple[Path, ...]:
-        """Return all folders from which inputs may be read, resolved.
+    def input_folders(self) -> InputFolders:
+        """Return all folders from which inputs may be read.
 
         Of the state folder these are only archive and inputs, because it also contains secrets.
         """
-        return tuple(root.resolve() for root in (self.archive, self.inputs, *self.input_roots))
+        roots = (self.archive, self.inputs, *self.input_roots)
+        return InputFolders(tuple(root.resolve() for root in roots), self.home.resolve())
 
 
 def read_settings() -> Settings:

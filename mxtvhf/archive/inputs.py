@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.text import escaped
 
 MAX_ALERT_BYTES = 1 << 20
@@ -30,30 +31,26 @@ def is_inline(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def local_path(uri: str, roots: Sequence[Path]) -> Path:
+def local_path(uri: str, folders: InputFolders) -> Path:
     """Return the file given by a URI or path.
 
     Parameters
     ----------
     uri
         ``file:///...`` or an absolute path; other schemes are not supported.
-    roots
-        Folders (resolved) below which the file must lie after following links.
+    folders
+        Folders below which the file must lie after following links.
 
     Raises
     ------
     InvalidInput
-        The scheme or host is not supported, the file lies outside the roots or is not a regular file, or the
+        The scheme or host is not supported, the file lies elsewhere or is not a regular file, or the
         system rejects the path (too long, a loop of links, no permission).
     """
     shown = repr(uri if len(uri) <= MAX_SHOWN else uri[:MAX_SHOWN] + "...")
     try:
         path = _named_path(uri).resolve()
-        if not any(path.is_relative_to(root) for root in roots):
-            raise InvalidInput(
-                f"outside the folders that may be read ({', '.join(map(str, roots))}); "
-                "add its folder to MXTVHF_INPUT_ROOTS"
-            )
+        folders.check(path)
         if path.is_symlink():  # before Python 3.13, `resolve` raises a RuntimeError for a loop
             raise InvalidInput("a loop of links; expected a file")
         if not path.is_file():
@@ -106,7 +103,7 @@ def _pieces(file: BinaryIO, limit: int) -> Iterator[bytes]:
         yield piece
 
 
-def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
+def source_bytes(source: str, limit: int, folders: InputFolders) -> bytes:
     """Return the bytes of an input: those of the text itself if it is XML, else those of the named file.
 
     Raises
@@ -115,7 +112,7 @@ def source_bytes(source: str, limit: int, roots: Sequence[Path]) -> bytes:
         Same as for `local_path` and `read_limited`, or the text contains half of a surrogate pair.
     """
     if not is_inline(source):
-        return read_limited(local_path(source, roots), limit)
+        return read_limited(local_path(source, folders), limit)
     try:
         return source.encode()
     except UnicodeEncodeError as error:

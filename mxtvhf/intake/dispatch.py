@@ -41,6 +41,9 @@ def dispatch(run: PlannedRun, archive: Archive, api: AirflowApi) -> Submission:
         return _note(run, archive, "taken", "run id already used by another input")
     if run.is_retraction:
         stop_runs(run, archive, api)
+    elif run.packets and (retraction := archive.retraction(run.conf.burst_id, is_test=run.is_test)):
+        # Another listener dispatched the retraction meanwhile, before this run had a submission.
+        _stop(run, api, f"notice {retraction.ivorn}")
     log.info("burst %s, run %s %s", run.conf.burst_id, run.run_id, "created" if created else "already exists")
     return _note(run, archive, "accepted")
 
@@ -51,15 +54,19 @@ def stop_runs(retraction: PlannedRun, archive: Archive, api: AirflowApi) -> None
     for run, submission in planned_runs(archive, burst_id):
         if submission is None or submission.outcome != "accepted" or run.is_test != retraction.is_test:
             continue
-        if not run.packets:
-            continue
-        try:
-            if api.run(run.run_id)["state"] in ACTIVE:
-                api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {retraction.reason}")
-                log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
-        except InvalidInput as error:
-            # A user deleted the run, or it ended between the two calls. There is nothing to stop.
-            log.warning("burst %s, run %s: not stopped: %s", burst_id, run.run_id, error)
+        if run.packets:
+            _stop(run, api, retraction.reason)
+
+
+def _stop(run: PlannedRun, api: AirflowApi, reason: str) -> None:
+    burst_id = run.conf.burst_id
+    try:
+        if api.run(run.run_id)["state"] in ACTIVE:
+            api.stop_run(run.run_id, note=f"burst {burst_id} was retracted: {reason}")
+            log.warning("burst %s, run %s: stopped, the burst was retracted", burst_id, run.run_id)
+    except InvalidInput as error:
+        # A user deleted the run, or it ended between the two calls. There is nothing to stop.
+        log.warning("burst %s, run %s: not stopped: %s", burst_id, run.run_id, error)
 
 
 def _is_ours(run: PlannedRun, known: dict[str, Any]) -> bool:

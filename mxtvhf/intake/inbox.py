@@ -166,7 +166,7 @@ class Inbox:
             with _opened(path) as file:
                 if _is_being_written(file):
                     return
-                raw = _content(file, path)
+                read, raw = os.fstat(file.fileno()), _content(file, path)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -176,7 +176,9 @@ class Inbox:
             return
         self._keep(self._received(path, raw))
         try:
-            path.unlink(missing_ok=True)
+            _remove(path, read)
+        except FileNotFoundError:
+            return
         except OSError as error:
             self._left[path] = stamp
             log.error("inbox: %s was stored but cannot be removed: %s", escaped(path), error.strerror)
@@ -241,6 +243,13 @@ class OtherMissionsInbox(Inbox):
         every = (path for path in self._files() if path.lower().endswith(JSON))
         waiting = (path for path in every if Path(path) not in self._left) if self._left else every
         return [*map(Path, nsmallest(2 * JSON_A_SCAN, waiting)), *self._left]
+
+
+def _remove(path: Path, read: os.stat_result) -> None:
+    """Remove a file that was read and stored, unless it was replaced or written while it was being stored."""
+    now = path.lstat()
+    if (now.st_ino, now.st_size, now.st_mtime_ns) == (read.st_ino, read.st_size, read.st_mtime_ns):
+        path.unlink()
 
 
 def _opened(path: Path) -> BinaryIO:

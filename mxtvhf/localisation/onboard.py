@@ -12,8 +12,11 @@ Statistical Inference, 5a.2), so the variance of this difference is the differen
 the ratio q of the on-board error to ours, and the additional noise n of the on-board position in units of our
 error per axis, T / s has a chi-square distribution with two degrees of freedom:
 
-    s = q^2 - 1 + n^2,        p(T) = exp(-T / (2 s)).
+    s = q^2 - 1 + n^2,        p(T) = exp(-f T / (2 s)).
 
+ln L has a fixed shape of the PSF. With an uncertain shape, positions are less different: to second order in
+the distance T is then smaller by f, the part of the variance of our position that does not come from the
+shape.
 q is the ratio of the published radii, with the on-board one multiplied by ``radius_factor``, and at least
 ``error_ratio`` (``onboard.toml``). An on-board position from the first photons only has a larger radius and
 therefore a larger s.
@@ -46,6 +49,8 @@ from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 _SIGMA_PER_R90 = 1.0 / sqrt(2.0 * log(10.0))
 """Standard deviation per axis of a round Gaussian with a 90 % radius of 1."""
 _SMALLEST_P_SHOWN = 1e-12
+_LEAST_PART = 0.1
+"""Lowest part of the variance of a position that does not come from the shape of the PSF."""
 _MOST = 1.0 - 1e-9
 """Largest source fraction of the photons: with 1 the background would be impossible."""
 
@@ -198,20 +203,25 @@ def unjudged(claims: Iterable[OnboardClaim], reason: str) -> tuple[OnboardJudgem
     )
 
 
-def ts_drop_scale(r90_arcsec: float, onboard_r90_arcsec: float | None) -> float:
-    """Return s of the module, the scale of T for a right on-board position.
+def ts_drop_scale(
+    r90_arcsec: float, onboard_r90_arcsec: float | None, shape_sigma_arcsec: float = 0.0
+) -> float:
+    """Return s / f of the module, the scale of T for a right on-board position.
 
     Parameters
     ----------
     r90_arcsec
-        Our statistical 90 % radius.
+        Our 90 % radius without systematic error.
     onboard_r90_arcsec
         Statistical 90 % radius of the on-board position; None if unknown.
+    shape_sigma_arcsec
+        Part of our error per axis that comes from the shape of the PSF, 1 sigma.
     """
     limits = onboard_constants().judgement
     ratio = max(limits.error_ratio, limits.radius_factor * (onboard_r90_arcsec or 0.0) / r90_arcsec)
-    noise = limits.noise_arcsec / (_SIGMA_PER_R90 * r90_arcsec)
-    return ratio**2 - 1.0 + noise**2
+    sigma = _SIGMA_PER_R90 * r90_arcsec
+    statistical_part = max(_LEAST_PART, 1.0 - (shape_sigma_arcsec / sigma) ** 2)
+    return (ratio**2 - 1.0 + (limits.noise_arcsec / sigma) ** 2) / statistical_part
 
 
 def _of_best_source(
@@ -240,7 +250,8 @@ def _judged(found: SourceLocalisation, claim: OnboardClaim) -> OnboardJudgement:
     there = log_likelihood_at(evidence, claim.x, claim.y) if isfinite(claim.x) else 0.0
     highest = log_likelihood_at(evidence, evidence.fit.x, evidence.fit.y)
     drop = max(0.0, 2.0 * (highest - there))
-    scale = ts_drop_scale(found.r90, claim.position.r90_stat_arcsec)
+    shape = pixel_scale_arcsec() * found.shape.extra_sigma if found.shape else 0.0
+    scale = ts_drop_scale(found.r90, claim.position.r90_stat_arcsec, shape)
     p_value = exp(-0.5 * drop / scale)
     numbers = {"ts_drop": drop, "p_value": p_value}
     apart = "far outside the field"

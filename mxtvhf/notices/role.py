@@ -1,4 +1,4 @@
-"""Read the role of a notice from the root element of its VOEvent."""
+"""Read role and identifier of a notice from the root element of its VOEvent."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ def is_test_notice(raw: bytes) -> bool | None:
     bool or None
         None if the input is not a VOEvent with a role.
     """
+    role = _attribute(raw, "role")
+    return None if role is None else role == "test"
+
+
+def ivorn_of(raw: bytes) -> str | None:
+    """Return the identifier of a notice; None if the input is not a VOEvent with one.
+
+    Parameters
+    ----------
+    raw
+        As for `is_test_notice`.
+    """
+    return _attribute(raw, "ivorn")
+
+
+def _attribute(raw: bytes, name: str) -> str | None:
+    """Return an attribute of the root element of a VOEvent; None if there is none."""
     try:
         parser = etree.XMLPullParser(
             events=("start",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -31,5 +48,4 @@ def is_test_notice(raw: bytes) -> bool | None:
         _, root = next(iter(parser.read_events()))
     except (etree.XMLSyntaxError, StopIteration):
         return None
-    role = root.get("role") if etree.QName(root).localname == "VOEvent" else None
-    return None if role is None else role == "test"
+    return root.get(name) if etree.QName(root).localname == "VOEvent" else None

@@ -115,7 +115,8 @@ def _escalation(
     for stage in (NEXT, EVERYBODY):
         if any(one.stage == stage for one in about):
             continue
-        due, before = began + stage * wait, [one for one in about if one.stage == stage - 1]
+        # An occurrence is addressed to nobody if all were told with the result.
+        due, before = began + stage * wait, [one for one in about if one.stage == stage - 1 and one.to]
         is_lost = bool(before) and all(map(is_unreached, before))
         if now < due and not is_lost:
             return found, due

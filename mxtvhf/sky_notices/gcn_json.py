@@ -23,7 +23,6 @@ from mxtvhf.notices.parameters import shown, utc
 from mxtvhf.sky_notices.error_box import ellipse_of_box
 from mxtvhf.sky_notices.missions import class_of_no_burst, detector_of, mission_facts
 from mxtvhf.sky_notices.model import (
-    Containment,
     ErrorEllipse,
     Kind,
     Name,
@@ -56,6 +55,8 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+Containment = Annotated[float, Field(ge=0.01, lt=1.0)]
+"""Probability inside an error region. A smaller one says nothing about the standard deviation."""
 Degrees = Annotated[float, Field(ge=0.0, le=360.0, allow_inf_nan=False)]
 Radius = Annotated[float, Field(gt=0.0, le=180.0, allow_inf_nan=False)]
 Ellipse = Annotated[

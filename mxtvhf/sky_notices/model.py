@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Declination, RightAscension
-from mxtvhf.models.quantities import RadiusDeg
+from mxtvhf.models.quantities import Probability, RadiusDeg
 
 
 def web_links(texts: Iterable[str | None]) -> tuple[str, ...]:
@@ -34,8 +34,6 @@ Kind = Literal["initial", "update", "retraction", "other"]
 
 Name = Annotated[str, Field(max_length=60)]
 """Name of a mission or an instrument."""
-Containment = Annotated[float, Field(ge=0.01, lt=1.0)]
-"""Probability inside a published error region. A smaller one says nothing about the standard deviation."""
 
 
 class ErrorEllipse(Model):
@@ -47,7 +45,7 @@ class ErrorEllipse(Model):
     semi_minor_deg: RadiusDeg
     angle_deg: float = 0.0
     """Position angle of the major axis, from North through East, degrees."""
-    containment: Containment = 0.9
+    containment: Probability = 0.9
     """Probability inside the ellipse."""
 
     @property

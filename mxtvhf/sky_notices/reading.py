@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic_core import from_json
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of
 from mxtvhf.notices.parameters import shown
-from mxtvhf.notices.role import BEGINNING
+from mxtvhf.notices.role import BEGINNING, ivorn_of
 from mxtvhf.sky_notices.gcn_json import LONGEST_MAP, read_gcn_json
 from mxtvhf.sky_notices.lvk import is_lvk, read_lvk
 from mxtvhf.sky_notices.missions import mission_facts
@@ -21,7 +20,8 @@ from mxtvhf.sky_notices.voevents import read_voevent
 
 LONGEST_NOTICE = LONGEST_MAP + (1 << 20)
 """Largest number of bytes of a notice that is read; a larger one is only kept."""
-_IVORN = re.compile(rb"""\bivorn\s*=\s*["']\s*ivo://(?!org\.svom/fsc#)""", re.IGNORECASE)
+_OURS = "ivo://org.svom/"
+"""Beginning of the identifiers of SVOM's notices."""
 _SPACE = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -29,7 +29,8 @@ def is_sky_notice(raw: bytes) -> bool:
     """Return True if a message is a notice of another mission: JSON, or a VOEvent of another stream.
 
     Only the beginning is examined, so the check is fast. VHF packets never begin like JSON, because their
-    first three bits are zero.
+    first three bits are zero. A VOEvent of SVOM from any stream is ours, so that one of an unknown stream
+    goes to quarantine, where people see it.
 
     Parameters
     ----------
@@ -39,7 +40,10 @@ def is_sky_notice(raw: bytes) -> bool:
     start = raw[:BEGINNING].lstrip(_SPACE)
     if start.startswith(b"{"):
         return True
-    return start.startswith(b"<") and b"VOEvent" in start and _IVORN.search(start) is not None
+    if not start.startswith(b"<"):
+        return False
+    ivorn = (ivorn_of(start) or "").strip().lower()
+    return ivorn.startswith("ivo://") and not ivorn.startswith(_OURS)
 
 
 def read_sky_notices(raw: bytes, *, received: datetime) -> tuple[SkyNotice, ...]:

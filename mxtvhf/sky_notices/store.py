@@ -45,8 +45,9 @@ BUSY_S = 10.0
 """Longest wait for another process that writes the index, seconds."""
 _TABLES = """
 create table notice (
-    number integer primary key autoincrement, digest text, part integer, mission text, instrument text, event text,
-    time real, is_test integer, received real, record text, unique (digest, part)
+    number integer primary key autoincrement, digest text, part integer,
+    mission text, instrument text, event text, time real, is_test integer, received real, record text,
+    unique (digest, part)
 );
 create index notice_time on notice (time);
 create index notice_event on notice (mission, event);
@@ -381,7 +382,7 @@ class SkyStore:
             part.unlink(missing_ok=True)
             with closing(sqlite3.connect(part)) as index:
                 index.executescript(_TABLES)
-                # Numbers begin with the time, so that they are larger than those of an index set aside before.
+                # Numbers begin with the time: they are larger than those of an index set aside before.
                 with index:
                     index.execute(_FIRST_NUMBER, (int(datetime.now(UTC).timestamp() * 1e6),))
             part.replace(self._index)

@@ -9,13 +9,15 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 
+WITH_BODY = ("POST", "PUT", "PATCH")
+"""Methods whose requests have a body."""
 Middleware = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 
 
 def refuse_long_bodies(limit: int) -> Middleware:
-    """Return a middleware that rejects a POST request without a Content-Length or with one over the limit.
+    """Return a middleware that rejects a request with a body without a Content-Length, or with one over the limit.
 
-    The request is rejected before its body is read.
+    The request is rejected before its body is read, and before a login is checked.
 
     Parameters
     ----------
@@ -24,7 +26,7 @@ def refuse_long_bodies(limit: int) -> Middleware:
     """
 
     async def _refuse(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        if request.method == "POST":
+        if request.method in WITH_BODY:
             length = request.headers.get("content-length", "")
             if not (length.isascii() and length.isdecimal()):
                 return JSONResponse(

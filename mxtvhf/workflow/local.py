@@ -22,6 +22,7 @@ from mxtvhf.instrument.calibration import CalibrationStore
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.product import Product
 from mxtvhf.models.run_conf import RunConf, observation_fields
 from mxtvhf.models.text import escaped, is_utf8
@@ -136,16 +137,16 @@ def process_burst(
     timeline.entries.append(TimelineEntry(name="run_created", time=datetime.now(UTC)))
     archive = Archive(out / "archive")
     # A command-line user may pass any file that this user can read.
-    roots = [Path("/")]
+    folders = InputFolders((Path("/"),))
     source, packets_source = _source(alert), _source(packets)
     attitude_source = None if attitude is None else _source(Path(attitude))
     with timeline.step("reception_message"):
-        raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, roots=roots)
+        raw = received_bytes(source, MAX_ALERT_BYTES, archive=archive, folders=folders)
         burst_id = validated_alert(raw, name=escaped(alert.absolute()), archive=archive).burst_id
         conf = RunConf(burst_id=burst_id, alert=source, packets=packets_source, attitude=attitude_source)
         run_id = run_id_of(burst_id, conf.sequence)
         created = timeline.entries[0].time
-        reception = reception_message(conf, run_id=run_id, archive=archive, roots=roots, created=created)
+        reception = reception_message(conf, run_id=run_id, archive=archive, folders=folders, created=created)
         check_analysable(reception)
     with timeline.step("photons_extraction"):
         # Messages name the user's file, not the archived copy, which is named by its checksum.

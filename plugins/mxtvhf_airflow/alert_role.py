@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.notices.role import is_test_notice
 from mxtvhf.settings import Settings, read_settings
 
@@ -18,8 +18,8 @@ def settings() -> Settings:
 
 
 @functools.cache
-def _roots() -> tuple[Path, ...]:
-    return settings().readable_roots()
+def _folders() -> InputFolders:
+    return settings().input_folders()
 
 
 def is_test_alert(alert: object) -> bool | None:
@@ -33,6 +33,6 @@ def is_test_alert(alert: object) -> bool | None:
     if not isinstance(alert, str) or not alert:
         return None
     try:
-        return is_test_notice(source_bytes(alert, MAX_ALERT_BYTES, _roots()))
+        return is_test_notice(source_bytes(alert, MAX_ALERT_BYTES, _folders()))
     except InvalidInput:
         return None

@@ -22,6 +22,7 @@ from airflow.listeners import hookimpl
 from airflow.sdk.configuration import conf as airflow_configuration
 from airflow.sdk.exceptions import AirflowException
 
+from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import product_folder, report_summary
 from mxtvhf.errors import MxtVhfError
 from mxtvhf.models.ids import BURST_ID_PATTERN, RUN_DAG_IDS, RunKind, kind_of_run
@@ -109,12 +110,15 @@ def _note(run: DagRun) -> None:
 
 
 def _notify_of_failure(run: DagRun) -> None:
-    """Record the failure for the notifier. Replays notify nobody."""
+    """Record the failure for the notifier. Replays notify nobody, nor do runs that a retraction stopped."""
     try:
         about = _about(run, run.conf)
         if run.dag_id not in RUN_DAG_IDS or not settings().notification or about["is_replay"]:
             return
         if (burst_id := about["burst_id"]) is None:
+            return
+        is_test = bool(about["is_test"])
+        if Archive(settings().archive).retraction(burst_id, is_test=is_test) is not None:
             return
         from mxtvhf.notification.ledger import Ledger
         from mxtvhf.notification.run_events import run_failed
@@ -122,7 +126,7 @@ def _notify_of_failure(run: DagRun) -> None:
         occurrence = run_failed(
             burst_id,
             run.run_id,
-            is_test=bool(about["is_test"]),
+            is_test=is_test,
             reason=_result(run),
             desk=settings().desk,
             now=datetime.now(UTC),

@@ -5,6 +5,7 @@ import pytest
 
 from mxtvhf.archive.inputs import TooLarge, is_inline, local_path, read_limited, source_bytes, source_name
 from mxtvhf.errors import InvalidInput
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.settings import Settings
 
 
@@ -19,9 +20,9 @@ def root(tmp_path):
 
 def test_uri_and_path_name_the_same_file(root):
     wanted = root / "alert one.xml"
-    assert local_path(str(wanted), [root]) == wanted
-    assert local_path(wanted.as_uri(), [root]) == wanted
-    assert local_path(f"file://localhost{root}/alert%20one.xml", [root]) == wanted
+    assert local_path(str(wanted), InputFolders((root,))) == wanted
+    assert local_path(wanted.as_uri(), InputFolders((root,))) == wanted
+    assert local_path(f"file://localhost{root}/alert%20one.xml", InputFolders((root,))) == wanted
 
 
 @pytest.mark.parametrize(
@@ -47,32 +48,32 @@ def test_uri_and_path_name_the_same_file(root):
 def test_a_forbidden_path_is_refused_with_the_cause(root, uri, cause):
     uri = uri.replace("{root}", str(root))
     with pytest.raises(InvalidInput, match=cause) as error:
-        local_path(uri, [root])
+        local_path(uri, InputFolders((root,)))
     assert repr(uri) in str(error.value)
 
 
 def test_a_link_out_of_the_roots_is_refused(root):
     (root / "link").symlink_to(root.parent / "secret")
     with pytest.raises(InvalidInput, match="outside the folders"):
-        local_path(str(root / "link"), [root])
+        local_path(str(root / "link"), InputFolders((root,)))
 
 
 def test_a_loop_of_links_is_refused(root):
     (root / "a").symlink_to(root / "b")
     (root / "b").symlink_to(root / "a")
     with pytest.raises(InvalidInput, match=r"/a'.*loop"):
-        local_path(str(root / "a"), [root])
+        local_path(str(root / "a"), InputFolders((root,)))
 
 
 def test_a_pipe_is_refused_without_waiting(root):
     os.mkfifo(root / "pipe.xml")
     with pytest.raises(InvalidInput, match="no such file"):
-        local_path(str(root / "pipe.xml"), [root])
+        local_path(str(root / "pipe.xml"), InputFolders((root,)))
 
 
 def test_the_message_stays_short_whatever_the_name(root):
     with pytest.raises(InvalidInput) as error:
-        local_path("/" + "a" * 100_000, [root])
+        local_path("/" + "a" * 100_000, InputFolders((root,)))
     assert len(str(error.value)) < 2000
 
 
@@ -83,18 +84,20 @@ def test_a_file_that_is_too_large_is_refused_and_its_start_returned(root):
     assert error.value.start == b"<x/"
 
 
-def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path):
-    settings = Settings(state=tmp_path / "var", input_roots=())
+@pytest.mark.parametrize("is_in_a_root", [False, True])
+def test_of_the_state_only_archive_and_inputs_may_be_read(tmp_path, is_in_a_root):
+    """A state folder in the home folder, which may be read, let a run read the passwords."""
+    settings = Settings(state=tmp_path / "var", input_roots=(tmp_path,) if is_in_a_root else ())
     readable_ones = ("archive", "inputs")
     for name in (*readable_ones, "inbox", "secrets", "products"):
         path = settings.home / name / "file"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
         if name in readable_ones:
-            assert local_path(str(path), settings.readable_roots()) == path
+            assert local_path(str(path), settings.input_folders()) == path
         else:
-            with pytest.raises(InvalidInput, match="outside the folders"):
-                local_path(str(path), settings.readable_roots())
+            with pytest.raises(InvalidInput, match="only archive and inputs" if is_in_a_root else "outside"):
+                local_path(str(path), settings.input_folders())
 
 
 def test_inline_xml_is_distinguished_from_a_path():
@@ -105,7 +108,7 @@ def test_inline_xml_is_distinguished_from_a_path():
 def test_a_name_that_is_not_utf8_is_read_by_its_uri(tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9 1.xml"))
     path.write_bytes(b"x")
-    assert local_path(path.as_uri(), [tmp_path]) == path
+    assert local_path(path.as_uri(), InputFolders((tmp_path,))) == path
 
 
 def test_messages_show_no_control_character_of_a_name(tmp_path):
@@ -113,7 +116,10 @@ def test_messages_show_no_control_character_of_a_name(tmp_path):
     folder = tmp_path / name
     folder.mkdir()
     assert source_name(f"/data/{name}") == r"/data/\x1b[31m\nalert\xe9.xml"
-    for reading in (lambda: read_limited(folder, 1), lambda: local_path(f"/data/{name}", [tmp_path])):
+    for reading in (
+        lambda: read_limited(folder, 1),
+        lambda: local_path(f"/data/{name}", InputFolders((tmp_path,))),
+    ):
         with pytest.raises(InvalidInput) as caught:
             reading()
         assert str(caught.value).isprintable()
@@ -121,4 +127,4 @@ def test_messages_show_no_control_character_of_a_name(tmp_path):
 
 def test_half_a_surrogate_pair_is_refused():
     with pytest.raises(InvalidInput, match="inline alert: character 2 is half of a surrogate pair"):
-        source_bytes("<a\ud800/>", 100, [])
+        source_bytes("<a\ud800/>", 100, InputFolders(()))

@@ -37,6 +37,22 @@ def names_in(folder):
     return sorted(os.fsencode(path.name) for path in folder.rglob("*") if not path.is_dir())
 
 
+def test_a_file_replaced_while_the_first_is_stored_is_taken_too(tmp_path):
+    """A sender may use one name for all messages; the second was removed unread."""
+    kept, path = [], tmp_path / "packets.bin"
+
+    def keep(message):
+        kept.append(message.raw)
+        if len(kept) == 1:
+            (tmp_path / ".next").write_bytes(b"second")
+            (tmp_path / ".next").replace(path)
+
+    path.write_bytes(b"first")
+    scan(Inbox(tmp_path, keep, lambda message, reason: None), times=5)
+    assert kept == [b"first", b"second"]
+    assert not list(tmp_path.iterdir())
+
+
 ODD_NAMES = {
     b"caf\xe9.xml": r"caf\xe9.xml",
     b"\xff\xfe.bin": r"\xff\xfe.bin",

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from mxtvhf.operation.stack.embedded import embedded_stack, gp_connection
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.messages import Outbox, read_message
 from mxtvhf.reporting.messages.connection import connect
 from mxtvhf.reporting.messages.publisher import forward_outbox
@@ -125,7 +126,11 @@ def run(stack, settings):
 
 @pytest.fixture(scope="session")
 def told(settings, nats):
-    """Return a function that sends queued messages to NATS and returns those of a run."""
+    """Return a function that sends queued messages to NATS and returns those of a run.
+
+    It waits for the last message of each step: the process of a step queues it after Airflow knows the step's
+    end, and so after the end of the run.
+    """
 
     async def use(run_id):
         client, stop = await connect(nats.url, name="test"), asyncio.Event()
@@ -138,7 +143,18 @@ def told(settings, nats):
         await client.close()
         return [message for message in stored if message.run_id == run_id]
 
-    return lambda run_id: asyncio.run(use(run_id))
+    def messages_of(run_id):
+        found = []
+
+        def is_complete():
+            found[:] = asyncio.run(use(run_id))
+            last = {getattr(one, "task_id", None): getattr(one, "state", None) for one in found}
+            return "started" not in last.values()
+
+        wait_until(is_complete, what=f"the messages of {run_id}", timeout=60)
+        return found
+
+    return messages_of
 
 
 @pytest.fixture(scope="module")

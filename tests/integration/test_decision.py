@@ -382,7 +382,11 @@ def test_questions_hold_no_worker(run, another, settings):
     asked = [another(1, burst=f"sb260601{number:02d}", wait=False) for number in range(1, WORKERS + 3)]
     for run_id in asked:
         wait_for_the_question(run, run_id)
-    assert run.api.get("/api/v2/pools/default_pool")["occupied_slots"] == 0
+    wait_until(
+        lambda: run.api.get("/api/v2/pools/default_pool")["occupied_slots"] == 0,
+        what="free slots",
+        timeout=60,
+    )
     assert run("sb26051103__20__test", **inputs(settings, BURST, "observation")) == "success"
     assert {states(run, run_id)["ba_decision"] for run_id in asked} == {"awaiting_input"}
 

@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from mxtvhf.archive.archive import Archive, Retraction
+from mxtvhf.notification.ledger import Ledger
 from support.project import PROJECT
 
 pytestmark = pytest.mark.integration
@@ -17,10 +20,11 @@ PLUGINS = PROJECT / "plugins"
 PROGRAM = """
 import json, sys
 from types import SimpleNamespace
+from airflow.models.dagrun import DagRun
 from mxtvhf_airflow import listener
 
 about = json.load(sys.stdin)
-run = SimpleNamespace(dag_id=about["dag_id"], run_id="sb26051102__1", conf=about["conf"])
+run = DagRun(dag_id=about["dag_id"], run_id="sb26051102__1", conf=about["conf"], run_type="manual")
 step = SimpleNamespace(
     dag_id=about["dag_id"], run_id=run.run_id, dag_run=run, task_id="update_BA", try_number=1, state="success"
 )
@@ -45,6 +49,7 @@ def tell(tmp_path):
             },
             **{"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
             **{"MXTVHF_STATE": str(tmp_path / "var"), "MXTVHF_NATS_URL": nats, "PYTHONPATH": str(PLUGINS)},
+            "MXTVHF_NOTIFICATION": '{"channels": "/channels"}',
         }
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
@@ -97,3 +102,15 @@ def test_a_run_with_an_invalid_configuration_gives_a_message_without_burst(tell,
     told, _ = tell(conf=conf)
     assert [message["burst_id"] for message in told] == [None] * 5
     assert {message["is_test"] for message in told} == {None}
+
+
+@pytest.mark.parametrize("is_retracted", [False, True])
+def test_a_run_that_a_retraction_stopped_notifies_nobody_of_a_failure(tell, tmp_path, is_retracted):
+    """The person on duty was asked to call the operator."""
+    burst_id, home = "sb26051102", tmp_path / "var"
+    if is_retracted:
+        retraction = Retraction(ivorn="ivo://a/b#c", received=datetime.now(UTC))
+        Archive(home / "archive").mark_retracted(burst_id, retraction, is_test=False)
+    tell(conf={"burst_id": burst_id, "alert": "<VOEvent role='observation'/>"})
+    record = Ledger(home / "notifications").record(burst_id)
+    assert [one.event for one in record.occurrences] == ([] if is_retracted else ["run_failed"])

@@ -112,4 +112,5 @@ def test_an_unwritable_outbox_affects_only_messages(run, conf, settings, told):
     finally:
         settings.outbox.unlink()
         aside.rename(settings.outbox)
-    assert told(run_id) == []
+    # A step may queue its last message after the end of the run, when the outbox is back.
+    assert {(late.kind, late.state) for late in told(run_id)} <= {("step", "succeeded")}

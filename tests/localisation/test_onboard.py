@@ -105,7 +105,20 @@ def test_no_position_has_a_higher_likelihood_than_the_best_one(x, y):
     assert judgement.ts_drop is not None
     assert found.evidence is not None
     assert 0.0 <= judgement.ts_drop <= 2.0 * found.evidence.fit.log_likelihood + 0.02
-    assert judgement.p_value == pytest.approx(exp(-judgement.ts_drop / (2 * ts_drop_scale(found.r90, None))))
+    shape = found.shape.extra_sigma * pixel_scale_arcsec()
+    scale = ts_drop_scale(found.r90, None, shape)
+    assert judgement.p_value == pytest.approx(exp(-judgement.ts_drop / (2 * scale)))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_position_well_inside_our_r90_is_contradicted(seed):
+    """The likelihood of one shape of the PSF is sharper than the radius, which has the shape's error."""
+    found = localise(*photons(np.random.default_rng(seed), 330, 300, 120.0, 130.0))
+    assert found.shape is not None
+    for angle in np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False):
+        away = 0.75 * found.r90 / pixel_scale_arcsec() * np.array([np.cos(angle), np.sin(angle)])
+        place = np.array([found.evidence.fit.x, found.evidence.fit.y]) + away
+        assert judged(found, *place).verdict is not OnboardVerdict.CONTRADICTED
 
 
 def test_our_own_position_is_supported():
@@ -146,6 +159,12 @@ def test_an_onboard_radius_below_the_possible_error_is_not_used():
 def test_the_onboard_noise_matters_for_precise_positions():
     assert ts_drop_scale(500.0, None) == pytest.approx(1.25**2 - 1.0, abs=1e-3)
     assert ts_drop_scale(6.0, None) > 4.0
+
+
+def test_an_uncertain_shape_of_the_psf_weakens_the_comparison():
+    sigma = 50.0 / np.sqrt(2.0 * np.log(10.0))
+    half = ts_drop_scale(50.0, None, np.sqrt(0.5) * sigma)
+    assert half == pytest.approx(2.0 * ts_drop_scale(50.0, None))
 
 
 def test_a_position_outside_the_detector_is_contradicted():

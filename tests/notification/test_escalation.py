@@ -114,6 +114,19 @@ def test_who_was_asked_with_the_result_is_not_asked_again_and_others_are():
     assert subject.at(3) == {("decision_wanted-3", 0): ("ada",)}, "of another run"
 
 
+def test_a_question_asked_with_the_result_is_escalated_after_the_waiting_time():
+    """It is addressed to nobody, which counted as delivered by no channel."""
+    rules = (
+        NotificationRule(events=("first_position",)),
+        NotificationRule(events=("decision_wanted",), escalate=True),
+    )
+    run_id, policy = f"{BURST}__1", POLICY.model_copy(update={"rules": rules})
+    both = occurrence(run_id=run_id), occurrence("decision_wanted", run_id=run_id)
+    subject = Subject(*both, policy=policy)
+    assert subject.at(0) == {("first_position-0", 0): ("ada",), ("decision_wanted-0", 0): ()}
+    assert subject.at(5) == {("decision_wanted-0", 1): ("bob",)}
+
+
 def test_a_rule_for_questions_alone_is_kept():
     rule = NotificationRule(events=("decision_wanted",), to="chat")
     policy = POLICY.model_copy(update={"rules": (*POLICY.rules, rule)})

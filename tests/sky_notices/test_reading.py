@@ -160,6 +160,18 @@ def test_our_own_notices_and_packets_are_none():
     assert not is_sky_notice(write_notice(alert_of("sb26040203", "eclairs-wakeup", event_time=T0)))
     assert not is_sky_notice(bytes(90))
     assert not is_sky_notice(b"<html>")
+    assert not is_sky_notice(b"<VOEvent role='test'/>")
+
+
+def test_only_the_identifier_of_the_root_element_decides():
+    """A notice of SVOM that quotes another one was filed as one of that mission, without a run."""
+    ours = write_notice(alert_of("sb26040203", "eclairs-wakeup", event_time=T0))
+    quoting = ours.replace(b"?>", b"?>\n<!-- answers ivorn='ivo://nasa.gsfc/x#1' -->", 1)
+    assert b"answers" in quoting
+    assert not is_sky_notice(quoting)
+    other_stream = ours.replace(b"ivo://org.svom/fsc#", b"ivo://org.svom/fsc/v2#")
+    assert other_stream != ours
+    assert not is_sky_notice(other_stream), "its quarantine tells that the stream is unknown"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from mxtvhf.intake.parts import Part
 from mxtvhf.intake.spool import ReceivedMessage, Spool
 from mxtvhf.intake.stream_ledger import StreamLedger
 from mxtvhf.models.ids import kind_of_run, run_id_of
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.notification.ledger import Ledger
@@ -112,7 +113,9 @@ def _analyse(settings, folder):
     kept = next(iter(archive.first_notices(ANALYSED)))
     packets = next((settings.archive / ANALYSED / "packets").glob("*.bin"))
     conf = RunConf(burst_id=ANALYSED, alert=str(kept), packets=str(packets))
-    reception_message(conf, run_id=runs[0], archive=archive, roots=[settings.home], created=NOW)
+    reception_message(
+        conf, run_id=runs[0], archive=archive, folders=InputFolders((settings.home,)), created=NOW
+    )
     comparison = compare_runs(settings.products, ANALYSED, archived_run=runs[0], new_run=runs[1])
     write_comparison(settings.products, comparison)
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from mxtvhf.analysis.model import DecayFit, SpectralFit
 from mxtvhf.crosscheck.model import Verdict
 from mxtvhf.crosscheck.shared_data import share_data
+from mxtvhf.localisation.model import FluxLimit
 from mxtvhf.models.angles import radius_arcsec_text, separation_arcsec
 from mxtvhf.models.position import Origin, Position, current_positions
 from mxtvhf.models.times import nearest_second
@@ -186,7 +187,20 @@ def _upper_limit(announced: Announcement) -> str:
         return f"The 90% upper limit is {counts}. {field}"
     flux = quantity_text(found.upper_limit_flux, FLUX)
     low, high = announced.limit_band_kev
-    return f"The 90% upper limit is {flux} ({low:g}-{high:g} keV, observed), or {counts}. {field}"
+    limit = f"The 90% upper limit is {flux} ({low:g}-{high:g} keV, observed), or {counts}."
+    return f"{limit}{_spectra_of_limit(found.upper_limit_fluxes)} {field}"
+
+
+def _spectra_of_limit(limits: tuple[FluxLimit, ...]) -> str:
+    """Return the sentence about the spectra for which the limit as a flux holds."""
+    if not limits:
+        return ""
+    usual = limits[0]
+    return (
+        " The flux holds for nine tenths of the expected spectra at any place of the field; for a power law "
+        f"of photon index {usual.photon_index:g} with N_H = {_cm2(usual.nh_1e22_cm2)} it is "
+        f"{quantity_text(usual.flux, FLUX)}."
+    )
 
 
 def _position(announced: Announcement) -> str:

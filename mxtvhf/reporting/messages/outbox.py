@@ -7,8 +7,9 @@
 
 A message in the format of a later version of this software stays queued for that version.
 
-Messages survive the end of any process. They are not synced to disk one by one, which would delay the runs,
-so a power failure may lose the last ones.
+Messages survive the end of any process. Announcements are synced to disk, because they are recorded as sent
+when they are queued. Other messages are not, which would delay the runs: a power failure may lose the last
+ones.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from mxtvhf.models.files import write_atomically
 from mxtvhf.reporting.messages.model import OutgoingMessage
 
 log = logging.getLogger(__name__)
+
+
+DURABLE = ("announcement", "circular")
+"""Kinds of messages that are synced to disk."""
 
 
 class Outbox:
@@ -28,12 +34,16 @@ class Outbox:
         self.folder = folder
 
     def put(self, message: OutgoingMessage) -> Path:
-        """Queue a message atomically and return its file."""
+        """Queue a message atomically and return its file; announcements durably."""
         microseconds = int(message.time.timestamp() * 1e6)
         path = self.folder / f"{microseconds:016d}-{message.kind}-{message.id}.json"
         self.folder.mkdir(parents=True, exist_ok=True)
+        raw = message.model_dump_json().encode()
+        if message.kind in DURABLE:
+            write_atomically(path, raw)
+            return path
         temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(message.model_dump_json().encode())
+        temporary.write_bytes(raw)
         return temporary.replace(path)
 
     def waiting(self) -> list[Path]:

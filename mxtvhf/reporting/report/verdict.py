@@ -202,4 +202,7 @@ def upper_limit_text(found: Localisation | None) -> str:
     flux = found.upper_limit_flux
     low, high = spectrum_constants().source.flux_band_kev
     observed = "" if flux is None else f", {flux:.1e} erg/cm2/s in {low:g}-{high:g} keV"
+    if found.upper_limit_fluxes:
+        usual = found.upper_limit_fluxes[0].flux
+        observed += f" for nine in ten expected spectra ({usual:.1e} for a typical one)"
     return f"90 % upper limit {found.upper_limit_photons:.0f} counts{observed}"

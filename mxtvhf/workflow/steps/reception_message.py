@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mxtvhf.archive.inputs import (
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
 from mxtvhf.events.attitude_file import MAX_ATTITUDE_BYTES
 from mxtvhf.models.base import Model
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.run_conf import OBSERVATION_FIELDS, Observation, RunConf
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
@@ -57,7 +58,7 @@ def reception_message(
     *,
     run_id: str,
     archive: Archive,
-    roots: Sequence[Path],
+    folders: InputFolders,
     created: datetime | None = None,
     is_replay: bool = False,
     observations: Path | None = None,
@@ -72,7 +73,7 @@ def reception_message(
         Run id, under which the archive records this input.
     archive
         Archive of the raw bytes; unreadable inputs go to its quarantine.
-    roots
+    folders
         Folders from which inputs may be read.
     created
         When the run was created; by default when this step first received the alert.
@@ -101,7 +102,7 @@ def reception_message(
 
     def _keep(source: str, limit: int, keeper: Callable[[str, bytes], Path]) -> Path | None:
         try:
-            return keeper(conf.burst_id, received_bytes(source, limit, archive=archive, roots=roots))
+            return keeper(conf.burst_id, received_bytes(source, limit, archive=archive, folders=folders))
         except InvalidInput as error:
             problems.append(error)
             return None
@@ -132,14 +133,14 @@ def reception_message(
         log.warning("%s: %s", alert.ivorn, warning)
     created = created or record.received
     logs = None if is_replay else archive
-    alert_received = _received(conf.alert, alert_path, created, logs, roots)
+    alert_received = _received(conf.alert, alert_path, created, logs, folders)
     known = (is_replay and archive.original_of(record)) or record
     archive.log_receipt(alert_path, known.received)
     if alert.is_retraction:
         retraction = Retraction(ivorn=alert.ivorn, received=known.received)
         archive.mark_retracted(alert.burst_id, retraction, is_test=alert.is_test)
     if not is_inline(conf.alert):
-        _keep_notices_beside(local_path(conf.alert, roots), known, archive, roots)
+        _keep_notices_beside(local_path(conf.alert, folders), known, archive, folders)
     if problems:
         raise problems[0]
     return Reception(
@@ -149,7 +150,7 @@ def reception_message(
         packets_path=str(packets_path) if packets_path else None,
         attitude_path=str(attitude_path) if attitude_path else None,
         received=alert_received or created,
-        packets_received=_received(conf.packets, packets_path, created, logs, roots),
+        packets_received=_received(conf.packets, packets_path, created, logs, folders),
         observation=conf.observation,
     )
 
@@ -172,7 +173,7 @@ def _with_observation(conf: RunConf, table: Path | None) -> RunConf:
 
 
 def _received(
-    source: str | None, kept: Path | None, created: datetime, archive: Archive | None, roots: Sequence[Path]
+    source: str | None, kept: Path | None, created: datetime, archive: Archive | None, folders: InputFolders
 ) -> datetime | None:
     """Return when an input was received; None without an input.
 
@@ -181,12 +182,12 @@ def _received(
     """
     if source is None or kept is None:
         return None
-    if archive is None or is_inline(source) or local_path(source, roots) != kept.resolve():
+    if archive is None or is_inline(source) or local_path(source, folders) != kept.resolve():
         return created
     return archive.last_receipt(kept, until=created) or created
 
 
-def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence[Path]) -> bytes:
+def received_bytes(source: str, limit: int, *, archive: Archive, folders: InputFolders) -> bytes:
     """Return the bytes of an input; the start of an oversized one goes to quarantine.
 
     Parameters
@@ -197,7 +198,7 @@ def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence
         Largest accepted size, bytes.
     archive
         Archive with the quarantine.
-    roots
+    folders
         Folders from which inputs may be read.
 
     Raises
@@ -206,7 +207,7 @@ def received_bytes(source: str, limit: int, *, archive: Archive, roots: Sequence
         The input is too large, or as in `mxtvhf.archive.inputs.source_bytes`.
     """
     try:
-        return source_bytes(source, limit, roots)
+        return source_bytes(source, limit, folders)
     except TooLarge as error:
         reason = f"{error}; only the first {limit} bytes are kept in quarantine"
         archive.quarantine(error.start, name=source_name(source), reason=reason)
@@ -305,7 +306,7 @@ def _kept_notice(path: Path) -> Alert | None:
 
 
 def _keep_notices_beside(
-    alert_path: Path, known: ArchivedInput, archive: Archive, roots: Sequence[Path]
+    alert_path: Path, known: ArchivedInput, archive: Archive, folders: InputFolders
 ) -> None:
     """Archive the burst's other notices in the alert's folder, as received together with the alert.
 
@@ -326,7 +327,7 @@ def _keep_notices_beside(
         return
     for path in beside:
         try:
-            raw = read_limited(local_path(str(path), roots), MAX_ALERT_BYTES)
+            raw = read_limited(local_path(str(path), folders), MAX_ALERT_BYTES)
             other = read_alert(raw, name=str(path))
         except InvalidInput as error:
             log.warning("%s: notice in the alert's folder ignored: %s", known.burst_id, error)

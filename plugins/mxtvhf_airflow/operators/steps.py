@@ -64,7 +64,7 @@ class ReceptionMessageOperator(StepOperator):
             run.conf,
             run_id=run.run_id,
             archive=Archive(run.settings.archive),
-            roots=run.settings.readable_roots(),
+            folders=run.settings.input_folders(),
             created=run.created,
             is_replay=run.is_replay,
             observations=run.settings.observations,

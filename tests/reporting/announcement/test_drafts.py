@@ -22,6 +22,7 @@ from mxtvhf.archive.products import ReportSummary
 from mxtvhf.catalogues.model import CatalogueAnswer
 from mxtvhf.crosscheck import compare
 from mxtvhf.errors import InvalidInput, NothingToDo
+from mxtvhf.localisation.model import FluxLimit
 from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin, Position
@@ -380,6 +381,7 @@ def no_detection():
     """A report in which MXT detected nothing, with ECLAIRs' position."""
     nothing = localisation_of(
         None, exposure_s=211.0, upper_limit_photons=19.2, upper_limit_flux=4.2e-12,
+        upper_limit_fluxes=(FluxLimit(photon_index=2.0, nh_1e22_cm2=0.1, flux=1.1e-12),),
         observed=(T0 + timedelta(seconds=181.6), T0 + timedelta(seconds=402)),
     )  # fmt: skip
     fields = {"positions": (ECLAIRS,), "best_position": ECLAIRS, "verdict": "no MXT source"}
@@ -394,6 +396,10 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
     assert f"Subject: {BURST}: SVOM/MXT upper limit" in draft
     assert f"MXT did not detect an X-ray source in the field of the burst {BURST}." in draft
     assert "The 90% upper limit is 4.2 x 10^-12 erg/cm^2/s (0.3-10 keV, observed), or 19 counts." in draft
+    assert "nine tenths of the expected spectra" in draft
+    assert "photon index 2 with N_H = 1.0 x 10^21 cm^-2 it is 1.1 x 10^-12 erg/cm^2/s" in " ".join(
+        draft.split()
+    )
     assert "MXT began observing the field at 2026-05-11T11:03:34 UTC, 182 s after T0" in draft
     assert "R.A. (J2000)" not in draft
     sent = json.loads(made["gcn_notice"])

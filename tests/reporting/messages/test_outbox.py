@@ -1,8 +1,11 @@
 """The outbox with the messages that are queued for NATS."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 from mxtvhf.reporting.messages import Outbox, RunMessage, StepMessage, read_message
+from mxtvhf.reporting.messages.model import CircularMessage
 from support.messages import ABOUT, NOW
 
 
@@ -20,6 +23,22 @@ def test_the_outbox_returns_messages_in_order_of_time(tmp_path):
         outbox.done(path)
         assert outbox.read(path) is None
     assert outbox.waiting() == []
+
+
+def test_only_messages_recorded_as_sent_are_synced_to_disk(tmp_path, monkeypatch):
+    """After a power failure the desk said that an announcement was sent, but its message was lost."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}")))
+    outbox = Outbox(tmp_path)
+    outbox.put(RunMessage(**ABOUT, state="started"))
+    assert synced == []
+    circular = CircularMessage(
+        **ABOUT, ivorn="ivo://a/b#c", circular=44454, recorded_by="ada", text="submitted"
+    )
+    path = outbox.put(circular)
+    assert [Path(name).name.startswith(f".{path.name}") for name in synced] == [True, False]
+    assert synced[1] == str(tmp_path)
+    assert read_message(outbox.read(path)) == circular
 
 
 def test_a_full_outbox_drops_the_oldest_step_messages_and_logs_it(tmp_path, caplog):

@@ -4,7 +4,7 @@ import pytest
 
 from mxtvhf.crosscheck import BurstVerdict
 from mxtvhf.crosscheck.model import GpOutcome
-from mxtvhf.localisation.model import Localisation
+from mxtvhf.localisation.model import FluxLimit, Localisation
 from mxtvhf.models.position import Origin
 from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.verdict import explanation, named_pairs, verdict_facts, verdict_line
@@ -40,7 +40,11 @@ def test_the_line_says_so_if_no_catalogue_is_as_deep_as_mxt():
 
 
 def test_without_a_detection_the_line_gives_the_upper_limit_and_claims_no_source():
-    made = without_detection(upper_limit_photons=19.4, upper_limit_flux=4.2e-12)
+    usual = FluxLimit(photon_index=2.0, nh_1e22_cm2=0.1, flux=1.1e-12)
+    fields = {"upper_limit_photons": 19.4, "upper_limit_flux": 4.2e-12}
+    with_spectra = verdict_line(without_detection(**fields, upper_limit_fluxes=(usual,)), ECLAIRS)
+    assert "in 0.3-10 keV for nine in ten expected spectra (1.1e-12 for a typical one)," in with_spectra
+    made = without_detection(**fields)
     line = verdict_line(made, made.best_position)
     assert line == (
         "no MXT source, 90 % upper limit 19 counts, 4.2e-12 erg/cm2/s in 0.3-10 keV, ECLAIRs position only"

@@ -9,6 +9,7 @@ import pytest
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.inputs import MAX_ALERT_BYTES
 from mxtvhf.errors import InvalidInput, NothingToDo, NotOurs
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.simulator.notices import eclairs_wakeup_notice, onboard_mxt_notice, write_notice
 from mxtvhf.workflow.steps.reception_message import MAX_NOTICES_BESIDE, check_analysable, reception_message
@@ -40,7 +41,7 @@ def inbox(tmp_path):
 def receive(inbox, archive, *, run_id="run", **changes):
     conf = {"burst_id": BURST, "alert": str(inbox / "alert.xml"), "packets": str(inbox / "packets.bin")}
     conf |= changes
-    return reception_message(RunConf(**conf), run_id=run_id, archive=archive, roots=[inbox])
+    return reception_message(RunConf(**conf), run_id=run_id, archive=archive, folders=InputFolders((inbox,)))
 
 
 def test_inputs_are_kept_and_the_bursts_other_notices_found(inbox, tmp_path):
@@ -60,7 +61,7 @@ def test_the_observation_comes_from_the_table_unless_the_run_was_given_one(inbox
     conf = {"burst_id": BURST, "alert": str(inbox / "alert.xml"), "packets": str(inbox / "packets.bin")}
 
     def received(run_id, **given):
-        options = {"archive": archive, "roots": [inbox], "observations": table}
+        options = {"archive": archive, "folders": InputFolders((inbox,)), "observations": table}
         return reception_message(RunConf(**conf, **given), run_id=run_id, **options)
 
     assert received("named", apid="2", target="2", orbit="2").observation.obs_id == "2_2_2"
@@ -82,13 +83,17 @@ def test_an_observation_that_is_not_known_costs_no_run(inbox, tmp_path, text, ca
     if text is not None:
         table.write_text(text)
     conf = RunConf(burst_id=BURST, alert=str(inbox / "alert.xml"))
-    reception = reception_message(conf, run_id="r", archive=archive, roots=[inbox], observations=table)
+    reception = reception_message(
+        conf, run_id="r", archive=archive, folders=InputFolders((inbox,)), observations=table
+    )
     assert reception.observation is None
     assert ("GP observation unknown" in caplog.text) == bool(text)
 
 
 def replay(archive, conf):
-    return reception_message(conf, run_id="replay", archive=archive, roots=[archive.root], is_replay=True)
+    return reception_message(
+        conf, run_id="replay", archive=archive, folders=InputFolders((archive.root,)), is_replay=True
+    )
 
 
 def test_a_replay_from_the_archive_sees_the_same(inbox, tmp_path):
@@ -237,7 +242,9 @@ CREATED = datetime(2026, 3, 7, 14, 0, tzinfo=UTC)
 def test_what_comes_with_a_run_was_received_with_it(inbox, tmp_path):
     archive = Archive(tmp_path.resolve() / "archive")
     conf = RunConf(burst_id=BURST, alert=str(inbox / "alert.xml"), packets=str(inbox / "packets.bin"))
-    got = reception_message(conf, run_id="run", archive=archive, roots=[inbox], created=CREATED)
+    got = reception_message(
+        conf, run_id="run", archive=archive, folders=InputFolders((inbox,)), created=CREATED
+    )
     assert got.received == got.packets_received == CREATED
 
 
@@ -251,7 +258,9 @@ def test_what_an_intake_kept_was_received_by_it(inbox, tmp_path):
     conf = RunConf(burst_id=BURST, alert=str(alert), packets=packets.as_uri())
 
     def received(**options):
-        return reception_message(conf, archive=archive, roots=[archive.root], created=CREATED, **options)
+        return reception_message(
+            conf, archive=archive, folders=InputFolders((archive.root,)), created=CREATED, **options
+        )
 
     got = received(run_id="live")
     assert got.received == CREATED - timedelta(minutes=5)
