@@ -11,11 +11,11 @@
    queries online catalogues if some are configured; no report waits for it.
    **ask_ba** starts a run of `mxt_vhf_decision` under the same run id after the preliminary report. The Burst
    Advocate can decide about the announcement without waiting for GP. The task is skipped for a replay, a
-   retracted burst, or a run without a position.
+   retracted burst, a run without a position, or a result that is already announced.
 5. **crosscheck_positions** compares all known positions of the burst.
 6. **update_BA** sends the final report to the Burst Advocate. If GP failed, the report gives the reason. An
    open question then refers to this report. **ask_ba_final** asks the question if the preliminary report was
-   missing or had no position, and is skipped otherwise.
+   missing, had no position or was already announced, and is skipped otherwise.
 7. **run_complete** fails if GP or a parallel step failed, so that the run is shown as failed.
 
 Start a run with the form, with `POST /api/v2/dags/mxt_vhf/dagRuns`, or by a live alert. The run id

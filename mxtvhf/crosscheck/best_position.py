@@ -13,7 +13,8 @@ previous ones:
   like the other one;
 - all other positions agree.
 
-The agreeing position with the smallest total 90 % radius is recommended.
+The agreeing position with the smallest total 90 % radius is recommended. The position of the reference GP
+takes no part, since it is never announced.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ PREFERENCE = (
     Origin.OTHER,
 )
 """Preference among equally precise positions: that of the better or later analysis."""
+
+REFERENCE = "it is from the reference GP, which uses our method and is never announced."
+"""Reason why the position of the reference GP is not recommended."""
 
 Comparison = Callable[[Position, Position], PositionPair]
 """Function that compares two positions of the burst."""
@@ -176,21 +180,22 @@ def recommend(
     comparison
         Function that compares two of them.
     gp_is_reference
-        True if GP's position comes from the reference GP; if it is also from our photons, it does not count
-        in addition to our own.
+        True if GP's position comes from the reference GP, which is never recommended.
 
     Returns
     -------
     position, reason
         The position, None if none has an error radius, and the reason in sentences.
     """
-    latest = [one for one in latest_of_origins(positions, gp_is_reference=gp_is_reference) if one.r90_arcsec]
+    latest = {origin: one for origin, one in current_positions(positions).items() if one.r90_arcsec}
+    reference = latest.pop(Origin.GP, None) if gp_is_reference else None
+    remark = f" {name(reference)} is not recommended: {REFERENCE}" if reference else ""
     if not latest:
-        return None, "No position has an error radius."
+        return None, f"No position {'can be announced' if reference else 'has an error radius'}.{remark}"
     chain = Chain(comparison)
-    for position in sorted(latest, key=lambda one: CHAIN.index(one.origin)):
+    for position in sorted(latest.values(), key=lambda one: CHAIN.index(one.origin)):
         chain.add(position)
-    return chain.best, chain.reason
+    return chain.best, chain.reason + remark
 
 
 def latest_of_origins(positions: Sequence[Position], *, gp_is_reference: bool = False) -> list[Position]:

@@ -10,6 +10,7 @@ from mxtvhf.crosscheck.best_position import CHAIN
 from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, SourceMatch, Verdict
 from mxtvhf.crosscheck.pairs import name, p_text
 from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.crosscheck.shared_data import is_of_mxt
 from mxtvhf.models.angles import angle_text
 from mxtvhf.models.position import Origin, Position
 
@@ -58,7 +59,7 @@ def burst_verdict(
             word = BurstVerdict.INCONSISTENT
         elif doubtful:
             word = BurstVerdict.UNCLEAR
-        elif best.origin in BEFORE_MXT:
+        elif best.origin in BEFORE_MXT and not any(map(is_of_mxt, current)):
             word = BurstVerdict.NO_MXT_SOURCE
             agreement = ["MXT gives no position.", *agreement]
     sentences = [*(pair.explanation for pair in (*against, *doubtful)), *agreement, reason]

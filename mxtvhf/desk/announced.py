@@ -61,7 +61,7 @@ class AnnouncementBox:
     retracted: datetime | None
     """Time when SVOM's retraction was received, UTC; None without one."""
     draft: str | None
-    """Draft of the retraction circular if SVOM retracted the burst and our announcement is not retracted."""
+    """Draft of the circular of the retraction if one is due."""
     unfinished: str | None
     """Author of a retraction or correction that was interrupted; None without one."""
 
@@ -74,6 +74,11 @@ class AnnouncementBox:
     def is_out(self) -> bool:
         """True while the last announcement is not retracted."""
         return not self.last.release.is_retraction
+
+    @property
+    def is_to_retract(self) -> bool:
+        """True if SVOM retracted the burst and our announcement is not retracted."""
+        return self.retracted is not None and self.is_out
 
     @property
     def reason(self) -> str:

@@ -34,11 +34,12 @@ class BurstLine:
     address: str
     """Address of its page, relative to the list."""
     since: datetime
-    """T0 from the report or the notices, or else the time when its first run was created, UTC."""
+    """T0, or else the time when its first run was created, UTC; for the order of the list."""
     verdict: str
     """Verdict in a word; empty without a report, and for reports older than the verdict."""
     verdict_words: str
-    """What follows the verdict in its line; before a report, the notice that gave the position."""
+    """What follows the verdict in its line; before a report, the notice that gave the position, or the reason
+    of a failed run."""
     best: Position | None
     """Announced position, or else the recommended one; before a report, that of a notice."""
     latency_s: float | None
@@ -47,19 +48,21 @@ class BurstLine:
     """Number of its runs."""
     latest: datetime
     """Time when the newest run was created, or else when the first input arrived, UTC."""
+    trigger_time: datetime | None = None
+    """T0 from the report or the notices, UTC; None if unknown."""
     state_words: str = ""
     """State with the number of the circular."""
     is_updating: bool = False
     """True while a newer run than the displayed one is running."""
     run_ids: tuple[str, ...] = ()
     """Run ids of the line, newest first."""
-    is_announced: bool = False
-    """True if the last announcement of the burst is not retracted."""
+    announcement: int | None = None
+    """Number of the last announcement of the burst; None if it is retracted, and without one."""
 
     @property
     def needs_you(self) -> bool:
         """True if a person has to act: on a decision, a retraction, or a damaged record."""
-        is_to_retract = self.state is State.RETRACTED and self.is_announced
+        is_to_retract = self.state is State.RETRACTED and self.announcement is not None
         return is_to_retract or self.state in (State.AWAITING_DECISION, State.UNREADABLE)
 
     @property
@@ -114,6 +117,7 @@ def burst_lines(
     files: DeskFiles,
     *,
     answers: Mapping[str, str] | None = None,
+    failures: Mapping[str, str] | None = None,
 ) -> list[BurstLine]:
     """Return the lines of the list of bursts.
 
@@ -129,6 +133,8 @@ def burst_lines(
         Source of reports and releases.
     answers
         Run id -> ``Approve`` or ``Reject``, of decisions that are not on disk yet.
+    failures
+        Run id -> reason of its failure.
 
     Returns
     -------
@@ -143,7 +149,8 @@ def burst_lines(
                 (run, report)
             )
     lines = [
-        _line(burst, kind, members, asked, answers or {}, files) for (burst, kind), members in groups.items()
+        _line(burst, kind, members, asked, answers or {}, failures or {}, files)
+        for (burst, kind), members in groups.items()
     ]
     known = {burst for burst, _ in groups}
     lines += [_waiting(burst, since, files) for burst, since in receiving.items() if burst not in known]
@@ -184,45 +191,53 @@ def _line(
     members: Sequence[tuple[Run, ReportSummary | None]],
     asked: Collection[str],
     answers: Mapping[str, str],
+    failures: Mapping[str, str],
     files: DeskFiles,
 ) -> BurstLine:
     run, report = newest_reported(members)
+    is_test = kind is RunKind.TEST
     best, release = report.best_position if report else None, files.decided(burst_id, run.run_id).release
-    by_notices = None if report else notice_result(files.alerts(burst_id), is_test=kind is RunKind.TEST)
-    is_other = release is not None and (best is None or best.label != release.position.label)
+    standing = files.standing(burst_id, run.run_id, is_test=is_test)
+    if standing and standing.is_covering:
+        release = standing.release
+    by_notices = None if report else notice_result(files.alerts(burst_id), is_test=is_test)
     state = files.state(run, report, is_asked=run.run_id in asked, answer=answers.get(run.run_id))
+    trigger_time = report.trigger_time if report else by_notices.trigger_time if by_notices else None
+    failure = failures.get(run.run_id) if state is State.FAILED else None
+    is_other = release is not None and (best is None or best.label != release.position.label)
     return BurstLine(
         burst_id=burst_id,
         kind=kind,
         state=state,
         state_words=files.state_words(run, state),
         address=burst_id if kind is RunKind.LIVE else f"{burst_id}?run={quote(run.run_id, safe='')}",
-        since=(report and report.trigger_time)
-        or (by_notices and by_notices.trigger_time)
-        or members[-1][0].created,
+        since=trigger_time or members[-1][0].created,
+        trigger_time=trigger_time,
         # The verdict is about the recommended position; the page gives that of another announced one.
         verdict=report.verdict if report and not is_other else "",
-        verdict_words=by_notices.words if by_notices else _words(report, release if is_other else None),
+        verdict_words=failure
+        or (by_notices.words if by_notices else _words(report, release if is_other else None)),
         best=release.position if release else by_notices.position if by_notices else best,
         latency_s=first_report_latency(report, files.first_written(burst_id, run.run_id)) if report else None,
         updates=len(members),
         is_updating=members[0][0] != run and members[0][0].ended is None,
-        is_announced=_is_announced(burst_id, kind, files),
+        announcement=_announcement(burst_id, kind, files),
         run_ids=tuple(member.run_id for member, _ in members),
         latest=members[0][0].created,
     )
 
 
-def _is_announced(burst_id: str, kind: RunKind, files: DeskFiles) -> bool:
+def _announcement(burst_id: str, kind: RunKind, files: DeskFiles) -> int | None:
     if kind is RunKind.REPLAY:
-        return False
+        return None
     mine = [one for _, one, _ in files.announced(burst_id) if one.is_test == (kind is RunKind.TEST)]
-    return bool(mine) and not max(mine, key=lambda one: one.number).is_retraction
+    last = max(mine, key=lambda one: one.number, default=None)
+    return None if last is None or last.is_retraction else last.number
 
 
 def _words(report: ReportSummary | None, other: Release | None) -> str:
     if other is not None:
-        return f"announced position: {other.position.name}"
+        return f"announced position: {other.position.name}, chosen by the Burst Advocate"
     return verdict_words(report) if report else ""
 
 
@@ -236,6 +251,7 @@ def _waiting(burst_id: str, since: datetime, files: DeskFiles) -> BurstLine:
         state=State.RECEIVING,
         address=burst_id,
         since=(by_notices and by_notices.trigger_time) or since,
+        trigger_time=by_notices.trigger_time if by_notices else None,
         verdict="",
         verdict_words=by_notices.words if by_notices else "",
         best=by_notices.position if by_notices else None,

@@ -29,7 +29,7 @@ from mxtvhf.desk.decision import (
     form_address,
     refusal_in,
 )
-from mxtvhf.desk.files import DeskFiles
+from mxtvhf.desk.files import DeskFiles, Standing
 from mxtvhf.desk.followup import FollowUp, follow_up
 from mxtvhf.desk.gp_line import GpLine, gp_line
 from mxtvhf.desk.headline import Candidate, candidates, pair_of
@@ -41,7 +41,7 @@ from mxtvhf.followup.line_of_sight import line_of_sight
 from mxtvhf.models.ids import RunKind
 from mxtvhf.models.position import Position, superseded
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.announcement.content import announceable_first, known_sources, recommended
+from mxtvhf.reporting.announcement.content import announceable_first, choice_text, known_sources, recommended
 from mxtvhf.reporting.announcement.model import DRAFTS, Release
 from mxtvhf.reporting.announcement.request import is_askable
 from mxtvhf.reporting.report.model import Report
@@ -146,6 +146,8 @@ class BurstPage:
     """Line of sight to the position; empty without one."""
     follow_up: FollowUp | None = None
     """Visibility of the position; None without one."""
+    standing: Standing | None = None
+    """Current announcement of an earlier result; None without one."""
     other_missions: OtherMissions | None = None
     """Events of other missions that fit the burst, from the notices received until now."""
 
@@ -155,13 +157,13 @@ class BurstPage:
         if self.report is None:
             return None
         others = self.other_missions.coincidences if self.other_missions else ()
-        return joint_of_burst(
-            self.report.best_position, self.report.positions, self.report.crosscheck, others
-        )
+        return joint_of_burst(recommended(self.report), self.report.positions, self.report.crosscheck, others)
 
     @property
     def announced(self) -> Release | None:
-        """Current announcement of the displayed run; None without one."""
+        """Current announcement of the result of the displayed run; None without one."""
+        if self.standing is not None and self.standing.is_covering:
+            return self.standing.release
         box = self.announcement
         if box is None or not box.is_out or self.run is None:
             return None
@@ -180,13 +182,19 @@ class BurstPage:
         """Position in the headline: the announced one, or else the recommended one."""
         if self.report is None:
             return None
-        return self.announced.position if self.announced else self.report.best_position
+        return self.announced.position if self.announced else recommended(self.report)
 
     @property
     def is_other_announced(self) -> bool:
         """True if the announced position is not the recommended one."""
-        best = self.report.best_position if self.report else None
-        return self.announced is not None and (best is None or self.announced.position.label != best.label)
+        return bool(self.choice_words)
+
+    @property
+    def choice_words(self) -> str:
+        """Sentences about the announcement of another position than the recommended one; empty without."""
+        if self.report is None or self.announced is None:
+            return ""
+        return choice_text(self.report, self.announced.position)
 
     @property
     def verdict_word(self) -> str:
@@ -241,11 +249,11 @@ class BurstPage:
 
     @property
     def cautions(self) -> list[str]:
-        """Warnings for the confirmation of an approval, in sentences."""
+        """Warnings for the confirmation of an approval in sentences, with every caveat of the page."""
         if self.report is None:
             return []
         found, verdict = self.report.localisation, self.report.verdict
-        cautions = {
+        short = {
             "This is a test: nothing is sent.": self.kind is RunKind.TEST,
             "MXT detected no source.": is_non_detection(found),
             f"Known source: {self.verdict_facts}.": verdict is BurstVerdict.KNOWN_SOURCE,
@@ -253,7 +261,8 @@ class BurstPage:
             "This result is preliminary.": self.report.status == "preliminary",
             "An update is running.": self.is_updating,
         }
-        return [*(caution for caution, applies in cautions.items() if applies), *self.report.flags]
+        first = [caution for caution, applies in short.items() if applies]
+        return [*first, *self.report.flags, *self.caveats]
 
     @property
     def is_updating(self) -> bool:
@@ -386,13 +395,14 @@ def burst_page(
     read = files.digested_report(burst_id, shown.run_id)
     report = read[0] if read else None
     retraction = files.archive.retraction(burst_id, is_test=line.kind is RunKind.TEST)
-    best = report.best_position if report else None
+    best = recommended(report) if report else None
     announcement = _announcement(
         burst_id, line, files, report, retracted=retraction.received if retraction else None
     )
-    closed = _why_closed(line, history, announcement, is_retracted=line.state is State.RETRACTED)
+    standing = files.standing(burst_id, shown.run_id, is_test=line.kind is RunKind.TEST)
+    closed = _why_closed(line, history, announcement, standing, is_retracted=line.state is State.RETRACTED)
     decision = _decision(burst_id, shown.run_id, questions, files, read, airflow, closed=closed)
-    is_due = _is_question_due(line, decision, now)
+    is_due = closed is None and _is_question_due(line, decision, now)
     by_notices = notice_result((alert for _, alert in notices), is_test=line.kind is RunKind.TEST)
     return BurstPage(
         burst_id=burst_id,
@@ -412,6 +422,7 @@ def burst_page(
         is_question_due=is_due,
         comments=tuple(files.comments.of(burst_id)),
         announcement=announcement,
+        standing=standing,
         state_words=line.state_words,
         earlier_curves=tuple(_earlier_curves(burst_id, history, line.kind, files)),
         by_notices=by_notices,
@@ -475,7 +486,7 @@ def _other_missions(
 ) -> OtherMissions:
     """Compare the burst with the notices received until now, which may be newer than its report."""
     trigger = report.trigger_time if report else by_notices.trigger_time if by_notices else None
-    place = (report.best_position if report else None) or (by_notices.position if by_notices else None)
+    place = (recommended(report) if report else None) or (by_notices.position if by_notices else None)
     return other_missions(files.sky, burst_id, trigger, place, is_test=is_test)
 
 
@@ -519,7 +530,6 @@ def _decision(
         changes=files.changes(burst_id, run_id),
         known_as=_known_as(report) if report else None,
         choices=choices,
-        is_best_withheld=bool(choices) and report is not None and report.best_position not in choices,
         drafts=_texts(burst_id, run_id, files, REPORT_FOLDERS[report.status] if report else ""),
         refusal=refusal_in(files.release_folder(burst_id, run_id)),
         closed=closed,
@@ -532,6 +542,7 @@ def _why_closed(
     line: HistoryLine,
     history: Sequence[HistoryLine],
     announcement: AnnouncementBox | None,
+    standing: Standing | None,
     *,
     is_retracted: bool,
 ) -> str | None:
@@ -540,6 +551,8 @@ def _why_closed(
         return "The burst was retracted."
     if announcement and announcement.last.release.decision.run_id == line.run.run_id:
         return f"Announcement {announcement.last.release.number} already covers this result."
+    if standing is not None and standing.is_covering:
+        return f"Announcement {standing.release.number} already has this result."
     newer = next((one for one in newer_lines(history, line.kind) if one.report is not None), None)
     return f"Superseded by update {newer.run.sequence}." if newer else None
 
@@ -569,7 +582,7 @@ def _sky(report: Report, best: Position) -> SkyView:
 
 
 def _comparison(report: Report, position: Position) -> ComparedPosition:
-    best = report.best_position
+    best = recommended(report)
     pair = pair_of(report, position, best) if best else None
     return ComparedPosition(
         position=position, is_best=best is not None and position.label == best.label, pair=pair

@@ -74,8 +74,6 @@ class DecisionBox:
     """Catalogued source with a probability above 50 %; None without one."""
     choices: tuple[Position, ...]
     """Positions that can be announced, the recommended one first."""
-    is_best_withheld: bool
-    """True if the best position is that of the reference GP, which is never announced."""
     drafts: tuple[Draft, ...]
     """Drafts of the texts; the released texts after the announcement."""
     refusal: str | None

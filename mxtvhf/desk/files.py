@@ -30,7 +30,9 @@ from mxtvhf.reporting.announcement.model import (
     Release,
     SubmittedCircular,
 )
+from mxtvhf.reporting.announcement.news import Result, changes_since
 from mxtvhf.reporting.announcement.question import report_at
+from mxtvhf.reporting.announcement.release import REPORT
 from mxtvhf.reporting.report.changes import changes
 from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
@@ -48,6 +50,21 @@ class Decided:
     release: Release | None = None
     fault: str | None = None
     """Reason why a record cannot be read; whether something was announced is then unknown."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The current announcement of a burst, as seen from one of its runs."""
+
+    release: Release
+    submission: SubmittedCircular | None
+    changes: tuple[str, ...]
+    """What the report of the run changes since; empty if the announcement has its result."""
+
+    @property
+    def is_covering(self) -> bool:
+        """True if the announcement has the result of the run."""
+        return not self.changes
 
 
 class MeasuredCurve(KeptModel):
@@ -135,10 +152,33 @@ class DeskFiles:
                 found.append((path.parent.name, release, submission))
         return found
 
-    def circular(self, burst_id: str, run_id: str) -> int | None:
-        """Return the number of the GCN Circular of a run's announcement; None if none is recorded."""
-        mine = self._of_run(burst_id, run_id)
-        return mine[-1][1].circular if mine and mine[-1][1] else None
+    def standing(self, burst_id: str, run_id: str, *, is_test: bool) -> Standing | None:
+        """Return the current announcement of an earlier result than that of a run.
+
+        Parameters
+        ----------
+        burst_id, run_id
+            The burst, and the run.
+        is_test
+            True for the announcements of its tests.
+
+        Returns
+        -------
+        Standing or None
+            None without an announcement that is out, for a replay, for a run that was announced itself or is
+            not newer, and if a record cannot be read.
+        """
+        history = [one for one in self.announced(burst_id) if one[1].is_test == is_test]
+        if not history or any(one.decision.run_id == run_id for _, one, _ in history):
+            return None
+        folder, out, submission = max(history, key=lambda one: one[1].number)
+        before = _left_out(_read, self.releases / burst_id / folder / REPORT, Result)
+        after = _first(_left_out(_read, path, Result) for path in self._reports(burst_id, run_id))
+        if out.is_retraction or before is None or after is None or after.is_replay:
+            return None
+        if after.written <= before.written:
+            return None
+        return Standing(out, submission, changes_since(out, before, after))
 
     def _of_run(self, burst_id: str, run_id: str) -> list[tuple[Release, SubmittedCircular | None]]:
         """Return the announcement of a run and its retraction, oldest first."""
@@ -148,8 +188,15 @@ class DeskFiles:
 
     def state_words(self, run: Run, state: State) -> str:
         """Return the state of a run with the number of its circular: ``submitted, GCN 44454``."""
-        circular = self.circular(str(run.burst_id), run.run_id) if state is State.SUBMITTED else None
-        return f"{state}, GCN {circular}" if circular else str(state)
+        if state is not State.SUBMITTED:
+            return str(state)
+        burst_id = str(run.burst_id)
+        report = self.summary(burst_id, run.run_id)
+        is_test = kind_of(run.run_id, report, is_test=run.is_test) is RunKind.TEST
+        of_run = self._of_run(burst_id, run.run_id)
+        standing = self.standing(burst_id, run.run_id, is_test=is_test)
+        recorded = of_run[-1][1] if of_run else standing.submission if standing else None
+        return f"{state}, GCN {recorded.circular}" if recorded else str(state)
 
     def first_written(self, burst_id: str, run_id: str) -> datetime | None:
         """Return the time when the first report of a run was written, UTC; None without a readable one."""
@@ -165,6 +212,9 @@ class DeskFiles:
         decided = self.decided(burst_id, run.run_id)
         of_run = self._of_run(burst_id, run.run_id)
         last, recorded = of_run[-1] if of_run else (None, None)
+        standing = self.standing(burst_id, run.run_id, is_test=is_test)
+        if standing and standing.is_covering and decided.decision is None:
+            last, recorded = standing.release, standing.submission
         return state_of(
             run,
             report,

@@ -113,7 +113,8 @@ def announcement_text(release: Release, submission: SubmittedCircular | None) ->
 def _entry_text(entry: HandoverEntry) -> list[str]:
     line = entry.line
     mark = "" if line.kind == "live" else f" ({line.kind})"
-    text = [f"{line.burst_id}{mark}: {line.state}, T0 {second_text(line.since)}"]
+    trigger = second_text(line.trigger_time) if line.trigger_time else "unknown"
+    text = [f"{line.burst_id}{mark}: {line.state}, T0 {trigger}"]
     if line.best is not None:
         radius = "" if line.best.r90_arcsec is None else f", R90 {radius_text(line.best.r90_arcsec)}"
         text.append(f"  {' '.join(line.best.sexagesimal_text)}{radius}; {line.verdict} {line.verdict_words}")

@@ -41,6 +41,11 @@ class State(StrEnum):
     """Notices have arrived, but no packets that a run could analyse."""
     FAILED = "failed"
 
+    @property
+    def is_announced(self) -> bool:
+        """True if the state is that of an announcement that is out."""
+        return self in (State.RELEASED, State.SENT, State.SUBMITTED)
+
 
 def kind_of(run_id: str, report: ReportSummary | None, *, is_test: bool | None = None) -> RunKind:
     """Return the kind of a run: from its id, or else from its report or its alert.

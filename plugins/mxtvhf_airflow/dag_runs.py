@@ -120,6 +120,26 @@ def latest_runs(session: Session, *, burst_id: str | None, limit: int) -> list[R
     return [_run(found) for found in session.scalars(newest)]
 
 
+def failures(session: Session, run_ids: Collection[str]) -> dict[str, str]:
+    """Return the reason of each failed run: its first failed step, with the recorded reason."""
+    failed = session.execute(
+        select(TaskInstance.run_id, TaskInstance.task_id)
+        .where(TaskInstance.dag_id.in_(RUN_DAG_IDS), TaskInstance.run_id.in_(run_ids))
+        .where(TaskInstance.state == "failed")
+        .order_by(TaskInstance.end_date.desc())
+    )
+    steps = {row.run_id: row.task_id for row in failed}
+    recorded = session.scalars(
+        select(XComModel)
+        .where(XComModel.dag_id.in_(RUN_DAG_IDS), XComModel.run_id.in_(run_ids))
+        .where(XComModel.key == REASON_KEY)
+    )
+    reasons = {(xcom.run_id, xcom.task_id): str(XComModel.deserialize_value(xcom)) for xcom in recorded}
+    return {
+        run_id: f"{step}: {reasons.get((run_id, step), REASON_UNKNOWN)}" for run_id, step in steps.items()
+    }
+
+
 def runs_by_state(session: Session) -> dict[str, int]:
     """Return the number of runs by state."""
     query = select(DagRun.state, func.count()).where(DagRun.dag_id.in_(RUN_DAG_IDS)).group_by(DagRun.state)

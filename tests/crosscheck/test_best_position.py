@@ -131,10 +131,11 @@ def test_gp_is_classified_by_its_data() -> None:
     assert [share_data(PHOTONS, gp) for gp in (xband, vhf, unnamed)] == [False, True, True]
     assert compare(PHOTONS, xband).verdict is Verdict.CONSISTENT
     assert compare(PHOTONS, vhf).verdict is Verdict.NOT_INDEPENDENT
-    for gp, is_best in ((xband, True), (vhf, False)):
+    for gp in (xband, vhf):
         outcome = GpOutcome(available=True, position=gp, is_reference=True)
         result = crosscheck([ECLAIRS, PHOTONS, gp], [], outcome)
-        assert (result.best == gp) is is_best
+        assert result.best == PHOTONS
+        assert "GP is not recommended: it is from the reference GP" in result.best_reason
         assert "of 2 independent positions" in result.best_reason
         assert pair_of(result, PHOTONS, gp).verdict is Verdict.NOT_INDEPENDENT
     assert "of 3 independent positions" in checked(ECLAIRS, PHOTONS, xband).best_reason
@@ -149,7 +150,7 @@ def test_the_reference_gp_confirms_no_other_position_of_mxt() -> None:
     for other in (onboard, PHOTONS):
         assert pair_of(result, other, xband).verdict is Verdict.NOT_INDEPENDENT
     assert "of 2 independent positions" in result.best_reason
-    assert result.verdict_reason.startswith("ECLAIRs (eclairs) and GP are")
+    assert result.verdict_reason.startswith("ECLAIRs (eclairs) and MXT (VHF photons) are")
 
 
 def test_positions_that_share_photons_are_not_tested_by_their_distance() -> None:

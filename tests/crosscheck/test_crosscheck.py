@@ -218,8 +218,11 @@ def test_the_reference_gp_is_compared_but_does_not_count_in_addition_to_ours() -
     partner = crosscheck([there, vhf, same], [], gp.model_copy(update={"is_reference": False}))
     assert partner.best == same
     assert NOT_INDEPENDENT not in partner.pairs[-1].explanation
-    # If our own analysis gave no position, that of GP with the same method is used.
-    assert crosscheck([there, same], [], gp).best == same
+    # What is never announced is not recommended either, even if our own analysis gave no position.
+    assert crosscheck([there, same], [], gp).best == there
+    alone = crosscheck([same], [], gp)
+    assert alone.best is None
+    assert alone.best_reason.startswith("No position can be announced. GP is not recommended")
 
 
 def beside(there: Position, label: str, arcmin: float, r90: float) -> Position:

@@ -8,8 +8,10 @@ import pytest
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.announced import announced
+from mxtvhf.desk.burst_list import burst_lines
+from mxtvhf.desk.decision import AskedQuestion
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.render import Viewer, render_burst
+from mxtvhf.desk.render import Viewer, render_burst, render_list
 from mxtvhf.desk.states import State
 from mxtvhf.models.kept import read_kept
 from mxtvhf.reporting.announcement.change import change
@@ -115,6 +117,10 @@ def test_after_a_retraction_by_svom_ours_is_prepared(settings, released):
     assert "open" in details
     assert "SVOM retracted the burst.</textarea>" in html
     assert f"We retract the SVOM/MXT result on the burst {BURST} that we reported earlier." in html
+    # The circular of the detection is no longer to be submitted, but its number belongs into the retraction.
+    assert "Copy the circular" not in html
+    assert "gcn.nasa.gov/circulars/new" not in html
+    assert "If its circular was submitted, record the number: the retraction names it." in html
     # What SVOM retracted is not corrected.
     assert 'id="correct-form"' not in html
 
@@ -145,3 +151,44 @@ def test_a_damaged_record_of_the_circular_does_not_stop_the_page(settings, relea
     (settings.releases / BURST / RUN / "submission.json").write_text("{")
     assert "Still to do by hand" in html_of(settings, [run()])
     assert json.loads((settings.releases / BURST / RUN / "release.json").read_bytes())["number"] == 1
+
+
+LATER = {"written": (NOW + timedelta(hours=30000)).isoformat()}
+UPDATED = [run(f"{BURST}__2", minutes=2, sequence=2), run()]
+
+
+def asked_again(settings, put, **changes):
+    """Return the page and the line of an update of an announced burst whose question is open."""
+    put(f"{BURST}__2", **LATER, **changes)
+    question = AskedQuestion(run_id=f"{BURST}__2", asked=NOW)
+    page = page_of(settings, UPDATED, questions={question.run_id: question})
+    (line,) = burst_lines(UPDATED, {}, {question.run_id}, DeskFiles(settings))
+    return page, line
+
+
+def test_an_update_with_the_announced_result_needs_no_decision(settings, released, put):
+    """It fell from "released" to "awaiting decision" about the identical position."""
+    record_submission(settings.releases / BURST / RUN, 44454, by="ann", at=NOW)
+    page, line = asked_again(settings, put)
+    assert (page.state, page.state_words) == (State.SUBMITTED, "submitted, GCN 44454")
+    assert (line.state, line.needs_you, line.best) == (State.SUBMITTED, False, released.position)
+    html = render_burst(page, base="")
+    assert "Announcement 1 already has this result. No decision is needed." in html
+    assert 'id="answer"' not in html
+    assert "is out</span>" not in render_list([line], quarantined=0, base="")
+
+
+def test_an_update_that_changes_the_announced_result_says_what(settings, released, put):
+    """Neither box nor list said that anything was announced."""
+    page, line = asked_again(settings, put, verdict="inconsistent")
+    assert (page.state, line.state) == (State.AWAITING_DECISION, State.AWAITING_DECISION)
+    box = render_burst(page, base="").split('id="decision"')[1]
+    assert "is out; changed since: verdict inconsistent (was " in box
+    assert "<em>Approve</em> publishes announcement 2." in box
+    assert "announcement 1 is out</span>" in render_list([line], quarantined=0, base="")
+
+
+def test_a_replay_is_not_covered_by_the_announcement(settings, released, put):
+    replay = f"{RUN}__replay_20260301T000000.000000Z"
+    put(replay, is_replay=True, **LATER)
+    assert page_of(settings, [run(replay), run()]).state is State.FINAL

@@ -96,6 +96,7 @@ def test_the_first_author_is_named_and_nothing_is_left_to_confirm(page, desk, se
     page.get_by_label("Position to announce instead").select_option(index=1)
     page.get_by_label(CORRECTION).fill("Better one.")
     page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.locator("#change-text")).to_contain_text("is not the recommended position. Recommended: MXT")
     page.locator("#change-yes").click()
     sent = desk.answers[0][1]
     report = (settings.products / BURST / RUN / "report.json").read_bytes()

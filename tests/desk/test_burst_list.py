@@ -6,7 +6,8 @@ from mxtvhf import __version__
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.desk.burst_list import BurstLine, burst_lines, list_sections, verdict_words
 from mxtvhf.desk.files import DeskFiles
-from mxtvhf.desk.render import Viewer, render_list
+from mxtvhf.desk.handover import handover
+from mxtvhf.desk.render import Viewer, render_handover, render_list
 from mxtvhf.desk.states import State
 from mxtvhf.models.ids import RunKind
 from mxtvhf.notices.voevent import read_alert
@@ -117,3 +118,17 @@ def test_the_verdict_in_words(settings, put, headline, verdict, words):
 
 def test_the_page_shows_the_version():
     assert f"MXT-VHF {__version__}" in render_list((), quarantined=0, base="/mxtvhf")
+
+
+def test_a_run_without_a_readable_notice_has_no_t0_and_its_reason(settings):
+    """The list and the hand-over gave the creation of the run as T0, and "failed" without a reason."""
+    words = "reception_message: /inbox/nope.xml: No such file"
+    files, failed = DeskFiles(settings), run(state="failed")
+    lines = burst_lines([failed], {}, (), files, failures={failed.run_id: words})
+    assert [(line.state, line.trigger_time, line.since) for line in lines] == [(State.FAILED, None, NOW)]
+    html = render_list(lines, quarantined=0, base="")
+    assert words in html
+    assert "2026-02-28 12:00" not in html
+    shift = handover(lines, files, since=NOW - timedelta(hours=1), until=NOW + timedelta(hours=1))
+    assert "failed, T0 unknown" in shift.text
+    assert "T0 unknown" in render_handover(shift, base="")

@@ -85,13 +85,15 @@ def test_the_headline_shows_what_was_announced(settings, put):
     assert line.best == page.best
     assert (line.verdict, line.verdict_words) == (
         "",
-        f"announced position: {Position.model_validate(other).name}",
+        f"announced position: {Position.model_validate(other).name}, chosen by the Burst Advocate",
     )
     html = html_of(settings, [run()])
     shown = html.split('id="headline"')[1].split('id="decision"')[0]
     assert page.best.sexagesimal_text[0] in shown
-    assert best.sexagesimal_text[0] not in shown
     assert "not the recommended position" in shown
+    found = f"An MXT source was detected at R.A. {best.sexagesimal_text[0]}, Dec. {best.sexagesimal_text[1]}"
+    assert f"Announced position: {page.best.instrument}, chosen by the Burst Advocate. {found}" in shown
+    assert "no MXT source" not in shown
     assert "known source" not in shown
     assert "Announced by ann." in shown
 

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 
 from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
@@ -61,6 +62,18 @@ def test_drafts_are_shown_before_the_decision_and_a_refusal_after_it(settings, p
     assert "a newer one was released" in render_burst(refused, base="")
 
 
+def test_a_retracted_burst_has_no_drafts(settings, put):
+    put(f"{BURST}__1")
+    drafts = product_folder(settings.products, BURST, f"{BURST}__1") / "drafts"
+    drafts.mkdir()
+    (drafts / "circular.txt").write_text("TITLE: a draft")
+    retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=NOW)
+    Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
+    page = html_of(settings, [run()])
+    assert "The burst was retracted. No decision is needed." in page
+    assert "Draft: " not in page
+
+
 def test_a_question_that_a_newer_result_supersedes_cannot_be_answered(settings, put):
     """The form of every superseded run stayed open: thirteen open questions for eight bursts."""
     put(f"{BURST}__1")
@@ -97,6 +110,11 @@ def test_the_confirmation_lists_every_caution(settings, put):
     assert "This is a test: nothing is sent." in html
     assert "The positions are inconsistent." in html
     assert page.cautions[:2] == ["This is a test: nothing is sent.", "The positions are inconsistent."]
+    # The caveats of the page, such as a placeholder calibration, were missing.
+    assert any(one.startswith("Placeholder calibration: ") for one in page.caveats)
+    assert set(page.caveats) <= set(page.cautions)
+    for caveat in page.caveats:
+        assert str(escape(caveat)) in html
 
 
 def test_the_reference_gp_is_never_announced(settings, put):
@@ -111,16 +129,18 @@ def test_the_reference_gp_is_never_announced(settings, put):
 
 
 @pytest.mark.parametrize("is_reference", [True, False])
-def test_the_box_says_why_the_best_position_is_not_the_recommended_one(settings, put, is_reference):
-    """The headline showed the reference GP's position, and the box recommended another one without a word."""
+def test_headline_positions_and_decision_recommend_the_same_position(settings, put, is_reference):
+    """The headline showed the position of the reference GP, which is never announced."""
     report = put(f"{BURST}__1")
-    gp = report["positions"][0] | {"origin": str(Origin.GP), "label": "analysis"}
+    gp = report["positions"][0] | {"origin": str(Origin.GP), "label": "analysis", "r90_arcsec": 10.0}
     outcome = report["gp"] | {"available": True, "is_reference": is_reference}
     put(f"{BURST}__1", positions=[*report["positions"], gp], best_position=gp, gp=outcome)
     page = asked(settings)
-    told = "It is never announced, because it uses our method." in render_burst(page, base="")
-    assert told is is_reference
-    assert (page.decision.choices[0].label == "analysis") is not is_reference
+    best = page.decision.choices[0]
+    assert (best.label == "analysis") is not is_reference
+    assert page.best == best
+    assert [one.position for one in page.comparisons if one.is_best] == [best]
+    assert ("reference, never announced" in render_burst(page, base="")) is is_reference
 
 
 def test_a_viewer_gets_no_form(settings, put):

@@ -110,6 +110,21 @@ def test_the_final_report_keeps_a_form_that_was_filled_in_with_the_preliminary_o
     assert desk.answers.pop()[1]["params_input"]["report"] == newest
 
 
+def test_the_confirmation_names_the_recommended_position_if_another_one_is_chosen(page, desk, shows):
+    """It asked about the ECLAIRs position as about any other, without a word of the better one."""
+    shows(1)
+    open_form(page)
+    best = page.locator("#position option").first
+    words = f"Recommended: MXT (VHF photons), {best.get_attribute('data-place')}."
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("#confirm-text")).not_to_contain_text("Recommended")
+    page.get_by_role("button", name="Go back").click()
+    page.get_by_label("Position", exact=True).select_option("eclairs-wakeup")
+    page.get_by_role("button", name="Approve").click()
+    asked = f"ECLAIRs (eclairs-wakeup) is not the recommended position. {words}"
+    expect(page.locator("#confirm-text")).to_contain_text(asked)
+
+
 def test_an_untouched_form_shows_the_newest_result(page, shows):
     shows(1)
     open_form(page)

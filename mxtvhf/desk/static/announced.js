@@ -1,5 +1,6 @@
 // The announcement: number of its circular, name of the event, and its correction or retraction after a confirmation.
 
+import { notRecommended } from "./recommended.js";
 import { refresh } from "./refresh.js";
 import { post } from "./send.js";
 
@@ -39,9 +40,11 @@ function ask(form) {
   const reason = form.elements.reason.value.trim();
   if (!form.reportValidity()) return;
   changing = form;
-  const place = form.elements.position?.selectedOptions[0].textContent;
+  const { position } = form.elements;
+  const place = position?.selectedOptions[0].dataset.place;
+  const other = position?.selectedIndex > 0 ? ` ${notRecommended(position)}` : "";
   const title = form.closest("details").querySelector("summary").textContent;
-  document.getElementById("change-text").textContent = `${title}${place ? `: announce ${place} in its place` : ""}, with the reason "${reason}"?`;
+  document.getElementById("change-text").textContent = `${title}${place ? `: announce ${place} in its place` : ""}, with the reason "${reason}"?${other}`;
   const yes = document.getElementById("change-yes");
   yes.textContent = WORDS[action];
   yes.hidden = false;

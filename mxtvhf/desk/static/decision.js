@@ -1,6 +1,7 @@
 // The decision: after a confirmation it is sent to Airflow's API in the name of the user, if it is about the newest
 // report.
 
+import { notRecommended } from "./recommended.js";
 import { refresh } from "./refresh.js";
 
 let choice = null;
@@ -14,7 +15,8 @@ function ask(wanted) {
   const { burst } = form().dataset;
   const words = comment.value.trim();
   const what = wanted === "Approve" ? `Announce ${burst} at ${position.selectedOptions[0].dataset.place}` : `Announce nothing for ${burst}`;
-  document.getElementById("confirm-text").textContent = `${what}${words ? `, with the comment "${words}"` : ", without a comment"}?`;
+  const other = wanted === "Approve" && position.selectedIndex > 0 ? ` ${notRecommended(position)}` : "";
+  document.getElementById("confirm-text").textContent = `${what}${words ? `, with the comment "${words}"` : ", without a comment"}?${other}`;
   const yes = document.getElementById("confirm-yes");
   yes.textContent = wanted;
   yes.hidden = false;

@@ -21,7 +21,7 @@ def message(announced: Announcement) -> str:
     position = announced.position
     lines = [
         announced.headline,
-        *([] if announced.is_retraction else [_place(position), SEPARATOR.join(_measured(announced))]),
+        *([] if announced.is_retraction else _result(announced)),
         *([f"Comment: {announced.comment}"] if announced.comment else []),
         "" if announced.is_retraction else announced.stage_words,
         _origin(announced),
@@ -29,6 +29,11 @@ def message(announced: Announcement) -> str:
     links = {"Desk": announced.desk_url} if announced.desk_url else {}
     links |= {} if announced.is_retraction else sky_links(position)
     return "\n".join([*filter(None, lines), *(f"{name}: {url}" for name, url in links.items())])
+
+
+def _result(announced: Announcement) -> list[str]:
+    measured = SEPARATOR.join(_measured(announced))
+    return [_place(announced.position), *filter(None, [announced.choice_words]), measured]
 
 
 def _place(position: Position) -> str:

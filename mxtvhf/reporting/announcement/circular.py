@@ -145,7 +145,8 @@ def _conclusion(announced: Announcement) -> str:
             f"away. The trigger is probably due to this source and not to a gamma-ray burst.{later}"
         )
     if not announced.is_from_photons:
-        return f"We report the {announced.observer} position of {burst}.{later}"
+        chosen = f" {announced.choice_words}" if announced.choice_words else ""
+        return f"We report the {announced.observer} position of {burst}.{chosen}{later}"
     kind = "uncatalogued X-ray source" if announced.is_uncatalogued else "X-ray source"
     is_fading = _is_fading(announced)
     fading = " The source is fading, as expected for the afterglow of the burst." if is_fading else ""

@@ -13,6 +13,7 @@ from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.crosscheck import SourceMatch
 from mxtvhf.crosscheck.model import BurstVerdict
+from mxtvhf.crosscheck.shared_data import is_of_mxt
 from mxtvhf.crosscheck.verdict import BEFORE_MXT, is_deep
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation, LocalisedSource
@@ -140,7 +141,7 @@ class Announcement:
             return f"{self.observer} upper limit"
         if known := self.known_source:
             return f"{self.observer} detection of the known source {known.source}"
-        if self.supersedes:
+        if self.supersedes and self.is_recommended:
             return f"{self.observer} refined position"
         return f"{self.observer} {'detection of an X-ray source' if self.is_from_photons else 'position'}"
 
@@ -173,10 +174,14 @@ class Announcement:
         return verdict_about(self.report, self.position)[0] is BurstVerdict.UNCATALOGUED
 
     @property
-    def is_best(self) -> bool:
-        """True if the report recommends this position."""
-        best = self.report.best_position
-        return best is not None and best.label == self.position.label
+    def is_recommended(self) -> bool:
+        """True if this is the recommended position."""
+        return not self.choice_words
+
+    @property
+    def choice_words(self) -> str:
+        """Sentences about the choice of another position than the recommended one; empty without."""
+        return choice_text(self.report, self.position)
 
     @property
     def is_from_photons(self) -> bool:
@@ -256,11 +261,7 @@ class Announcement:
     def reasons(self) -> list[str]:
         """Reasons for the position and the verdict, and the comment, in sentences."""
         _, verdict_reason = verdict_about(self.report, self.position)
-        chosen = (
-            self.report.best_reason
-            if self.is_best
-            else f"The Burst Advocate chose the position from {self.position.name}."
-        )
+        chosen = self.choice_words or self.report.best_reason
         return [sentence for sentence in (chosen, verdict_reason, self.stage_words, self.comment) if sentence]
 
     @property
@@ -333,6 +334,38 @@ def recommended(report: Report) -> Position | None:
         key=lambda one: (one.origin is not Origin.MXT_VHF, one.r90_arcsec or 0.0),
         default=None,
     )
+
+
+def choice_text(report: Report, position: Position) -> str:
+    """Describe the choice of another position than the recommended one, so that no detection is lost.
+
+    Parameters
+    ----------
+    report
+        Report of the announcement.
+    position
+        Position of the announcement, one of the report.
+
+    Returns
+    -------
+    str
+        Who chose the position, and the recommended one, in sentences; empty for the recommended position.
+    """
+    best = recommended(report)
+    if best is None or best.label == position.label:
+        return ""
+    chosen = f"Announced position: {position.instrument}, chosen by the Burst Advocate."
+    if is_of_mxt(best) and not is_of_mxt(position):
+        fact = "An MXT source was detected at"
+    else:
+        fact = f"The recommended position, from {best.instrument}, is"
+    return f"{chosen} {fact} {position_text(best)}."
+
+
+def position_text(position: Position) -> str:
+    """Format a position as ``R.A. 14:10:00.0, Dec. -12:43:48 (J2000), 90% radius 48 arcsec``."""
+    place = "R.A. {}, Dec. {}".format(*position.sexagesimal_text)
+    return f"{place} (J2000), 90% radius {radius_arcsec_text(position.r90_arcsec or 0.0)} arcsec"
 
 
 def announceable_first(report: Report) -> tuple[Position, ...]:

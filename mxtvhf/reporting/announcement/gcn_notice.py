@@ -36,7 +36,7 @@ def gcn_notice(announced: Announcement) -> bytes:
             **_statistics(announced),
             **_flux(announced),
         }
-        sentences += [announced.other_sources_words, announced.stage_words]
+        sentences += [announced.choice_words, announced.other_sources_words, announced.stage_words]
     fields["additional_info"] = " ".join(filter(None, sentences))
     given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"

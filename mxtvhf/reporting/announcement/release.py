@@ -36,7 +36,15 @@ from mxtvhf.models.text import one_line
 from mxtvhf.reporting.announcement.content import Announcement, chosen_position, our_ivorn
 from mxtvhf.reporting.announcement.deliveries import RECORD, Channels, deliver
 from mxtvhf.reporting.announcement.drafts import write_texts
-from mxtvhf.reporting.announcement.model import DECISION, REFUSAL, RELEASE, Decision, Release, Reservation
+from mxtvhf.reporting.announcement.model import (
+    DECISION,
+    REFUSAL,
+    RELEASE,
+    Action,
+    Decision,
+    Release,
+    Reservation,
+)
 from mxtvhf.reporting.announcement.submission import event_of, record_content, submission_of
 from mxtvhf.reporting.report import Report
 from mxtvhf.settings import AnnouncementTexts
@@ -265,9 +273,18 @@ def _circular_number(burst_folder: Path, reservation: Reservation) -> int | None
 
 def folder_of(burst_folder: Path, reservation: Reservation) -> Path:
     """Return the folder of a release: that of the run, or an own one for a correction or retraction."""
-    if reservation.action == "announce":
-        return burst_folder / safe_name(reservation.run_id)
-    return burst_folder / safe_name(f"{burst_folder.name}__announcement_{reservation.number}")
+    return _folder(burst_folder, reservation.action, reservation.run_id, reservation.number)
+
+
+def release_folder(burst_folder: Path, release: Release) -> Path:
+    """Return the folder of a complete release, as `folder_of`."""
+    return _folder(burst_folder, release.decision.action, release.decision.run_id, release.number)
+
+
+def _folder(burst_folder: Path, action: Action, run_id: str, number: int) -> Path:
+    if action == "announce":
+        return burst_folder / safe_name(run_id)
+    return burst_folder / safe_name(f"{burst_folder.name}__announcement_{number}")
 
 
 def check_releasable(report: Report, before: Sequence[Reservation], retracted_by: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Changes from the preliminary to the final report of a run."""
+"""Changes from one report to another one of the same burst."""
 
 from __future__ import annotations
 
@@ -23,22 +23,37 @@ def changes(before: ReportSummary, after: ReportSummary) -> tuple[str, ...]:
     tuple of str
         Changes of best position, R90 and verdict; empty if the result is the same.
     """
-    found = _position_changes(before.best_position, after.best_position)
+    found = position_changes(before.best_position, after.best_position)
     if after.verdict != before.verdict:
         found.append(f"verdict {after.verdict or 'missing'} (was {before.verdict or 'missing'})")
     return tuple(found)
 
 
-def _position_changes(before: Position | None, after: Position | None) -> list[str]:
+def position_changes(before: Position | None, after: Position | None, *, tolerance: float = 0.0) -> list[str]:
+    """Return the changes of a position and of its radius, each in a few words.
+
+    Parameters
+    ----------
+    before, after
+        The earlier and the later position; None if there is none.
+    tolerance
+        Largest shift, and largest change of R90, that is none, as a fraction of the earlier R90.
+
+    Returns
+    -------
+    list of str
+        Changes; empty if the position is the same.
+    """
     if before is None or after is None:
         return [] if before is after else ["no position any more" if after is None else "position found"]
     found = []
     apart = separation_arcsec(before.ra_deg, before.dec_deg, after.ra_deg, after.dec_deg)
     if (before.origin, before.label) != (after.origin, after.label):
         found.append(f"position from {after.instrument} (was {before.instrument}), {angle_text(apart)} apart")
-    elif apart >= UNMOVED_ARCSEC:
+    elif apart >= max(UNMOVED_ARCSEC, tolerance * (before.r90_arcsec or 0.0)):
         found.append(f"position moved by {angle_text(apart)}")
     radii = [radius_text(one.r90_arcsec) if one.r90_arcsec else "unknown" for one in (before, after)]
-    if radii[0] != radii[1]:
+    grown = abs((after.r90_arcsec or 0.0) - (before.r90_arcsec or 0.0))
+    if radii[0] != radii[1] and grown > tolerance * (before.r90_arcsec or 0.0):
         found.append(f"R90 {radii[1]} (was {radii[0]})")
     return found

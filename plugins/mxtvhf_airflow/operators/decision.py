@@ -38,8 +38,9 @@ class AskBAOperator(TriggerDagRunOperator):
         super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)
 
     def execute(self, context: Context) -> None:
-        """Ask once about a report. Skip the task if there is nothing to announce."""
+        """Ask once about a report. Skip the task if there is nothing to announce, or nothing new."""
         from mxtvhf.archive.products import report_summary
+        from mxtvhf.reporting.announcement.news import check_news
 
         with airflow_errors(context, self.log):
             run = run_of(context)
@@ -47,6 +48,7 @@ class AskBAOperator(TriggerDagRunOperator):
             if summary is None:
                 raise InvalidInput(f"{run.run_id}: no report found; see the log of the task that writes it")
             check_askable(summary)
+            check_news(run.settings.releases, run.settings.products, run.burst_id, run.run_id)
         if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=[run.run_id]):
             self.log.info("question about %s was already asked", run.run_id)
             return

@@ -220,7 +220,8 @@ class UpdateBAOperator(StepOperator):
     """Step 7: send the result to the Burst Advocate.
 
     :param ask_task_id: task that asks for the decision after the final report. This operator skips it if
-        the question was asked with the preliminary report, which needs no process.
+        the question was asked with the preliminary report, which needs no process. It is not skipped if
+        another run of the burst was decided about: its announcement may have the preliminary result.
     """
 
     def __init__(self, *, ask_task_id: str = "ask_ba_final", **kwargs: Any) -> None:
@@ -230,7 +231,9 @@ class UpdateBAOperator(StepOperator):
     def skips(self, run: RunContext) -> list[str]:
         """Skip the question if it was asked with the preliminary report, or is never asked (replays)."""
         preliminary = run.preliminary()
-        is_asked = preliminary is not None and preliminary.best_position is not None
+        decided = {folder.name for folder in (run.settings.releases / run.burst_id).glob("*/")}
+        is_first = decided <= {run.out.name}
+        is_asked = preliminary is not None and preliminary.best_position is not None and is_first
         return [self.ask_task_id] if run.is_replay or is_asked else []
 
     def step(self, run: RunContext) -> Model:

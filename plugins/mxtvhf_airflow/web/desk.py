@@ -37,8 +37,9 @@ from mxtvhf.models.text import one_line
 from mxtvhf.models.times import utc_text
 from mxtvhf.settings import Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
+from mxtvhf.workflow.runs import AirflowState
 from mxtvhf_airflow.addresses import PREFIX, web_address
-from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions
+from mxtvhf_airflow.dag_runs import failures, find_run, latest_runs, questions
 from mxtvhf_airflow.web.rest import RUN_ID_PATTERN, RUNS_LOOKED_AT
 
 if TYPE_CHECKING:
@@ -470,12 +471,14 @@ def _list_lines(settings: Settings, session: SessionDep) -> list[BurstLine]:
 
     opened = OpenBursts(settings.archive).all().items()
     asked = questions(session, just_answered=True)
+    runs = latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT)
     return burst_lines(
-        latest_runs(session, burst_id=None, limit=RUNS_LOOKED_AT),
+        runs,
         {burst_id: datetime.fromtimestamp(at / 1e9, UTC) for burst_id, at in opened},
         {question.run_id for question in asked if question.is_open},
         DeskFiles(settings),
         answers={one.run_id: one.standing_answer for one in asked if one.standing_answer},
+        failures=failures(session, [run.run_id for run in runs if run.state is AirflowState.FAILED]),
     )
 
 

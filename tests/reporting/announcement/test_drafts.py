@@ -280,7 +280,7 @@ def other_positions():
 
 @pytest.mark.parametrize("chosen", [None, *range(len(Origin))])
 def test_every_text_is_about_the_chosen_position(chosen):
-    """Nothing of another position may be announced: no coordinates, no measurement of its source."""
+    """Only the sentence about the choice may contain another position; no text has its measurements."""
     positions = tuple(other_positions())
     best = next(one for one in positions if one.origin is Origin.MXT_VHF)
     about = build_headline(
@@ -304,10 +304,11 @@ def test_every_text_is_about_the_chosen_position(chosen):
         assert any(
             ra in text for ra in (told.degrees_text[0], told.sexagesimal_text[0], str(told.degrees[0]))
         )
+        rest = text.replace(announced.choice_words, "") if announced.choice_words else text
         for other in positions:
             if other.label != told.label:
                 assert other.degrees_text[0] not in text, (name, other.label)
-                assert other.sexagesimal_text[0] not in text, (name, other.label)
+                assert other.sexagesimal_text[0] not in rest, (name, other.label)
         ours = told.origin is Origin.MXT_VHF
         assert ours or "smallest 90 % radius" not in text
         assert ours or "flux" not in text.lower()
@@ -416,6 +417,28 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
 def test_another_position_with_a_detection_is_not_an_upper_limit():
     found = report(localisation=LOCALISATION)
     assert "upper limit" not in circular(announcement(found, position=ECLAIRS)).decode()
+
+
+def test_the_choice_of_another_position_hides_no_detection():
+    """With the ECLAIRs position chosen, every text called a source of 36 sigma "no MXT source"."""
+    found = report(localisation=LOCALISATION, verdict="consistent", catalogues=(answer_around(ECLAIRS),))
+    announced = announcement(found, position=ECLAIRS)
+    place = "R.A. 14:10:00.0, Dec. -12:43:48 (J2000), 90% radius 48 arcsec"
+    words = (
+        f"Announced position: ECLAIRs, chosen by the Burst Advocate. An MXT source was detected at {place}."
+    )
+    for name, content in texts(announced).items():
+        assert words in content.decode(), name
+        assert "no MXT source" not in content.decode(), name
+    assert voeventparse.loads(voevent(announced)).xpath("//Param[@name='Verdict']/@value") != [
+        "no MXT source"
+    ]
+    assert "chosen by" not in circular(announcement(found)).decode()
+    onboard = VHF.model_copy(update={"origin": Origin.MXT_ONBOARD, "label": "mxt-initial_qf2"})
+    beside = announcement(found.model_copy(update={"positions": (ECLAIRS, onboard, VHF)}), position=onboard)
+    assert f"The recommended position, from MXT (VHF photons), is {place}." in beside.choice_words
+    refined = announcement(found, position=ECLAIRS, supersedes="ivo://mxt-vhf/announcements#1")
+    assert refined.result == "SVOM/ECLAIRs position"
 
 
 def test_our_voevent_is_not_one_of_svom():

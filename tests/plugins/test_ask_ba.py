@@ -1,0 +1,35 @@
+"""The question after the final report is skipped only if the preliminary report was asked about."""
+
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+UPDATE = textwrap.dedent("""
+    from types import SimpleNamespace
+
+    from mxtvhf.settings import read_settings
+    from mxtvhf_airflow.operators.steps import UpdateBAOperator
+
+    settings, operator = read_settings(), UpdateBAOperator(task_id="update_BA")
+    run = SimpleNamespace(
+        settings=settings,
+        burst_id="sb26030704",
+        is_replay=False,
+        out=settings.products / "sb26030704" / "sb26030704__2",
+        preliminary=lambda: SimpleNamespace(best_position="a position"),
+    )
+    skipped = [operator.skips(run)]
+    for name in ("sb26030704__2", "sb26030704__1"):
+        (settings.releases / "sb26030704" / name).mkdir(parents=True)
+        skipped.append(operator.skips(run))
+    print(skipped, flush=True)
+""")
+
+
+def test_after_an_announcement_of_another_run_the_final_report_may_be_asked_about(beside_plugins):
+    """A preliminary report with the announced result asks nothing, so the final one was never asked about."""
+    status, told = beside_plugins(UPDATE)
+    assert status == 0, told
+    assert told.splitlines()[-1] == "[['ask_ba_final'], ['ask_ba_final'], []]"
