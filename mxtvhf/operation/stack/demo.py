@@ -43,7 +43,6 @@ def run(
         Exit status, 0 only if the run succeeded.
     """
     stop_on_signals()
-    print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
     scenario = scenario_of(burst_id, seed=seed, xband_s=XBAND_S)
     try:
         with embedded_stack(settings, project=project, port=port, gp_port=gp_port) as stack:
