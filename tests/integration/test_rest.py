@@ -311,7 +311,6 @@ def test_curl_lines_of_the_docs(stack, settings, burst_folder):
         "var/secrets": str(settings.home / "secrets"),
         ".venv/bin/python": sys.executable,
         "/tmp/burst": str(burst_folder),
-        "sb26030704": BURST,
     }.items():
         assert here in script
         script = script.replace(here, there)
