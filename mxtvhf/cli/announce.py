@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mxtvhf.cli.arguments import input_file, output_folder, utf8_text
+from mxtvhf.cli.arguments import given_report, input_file, output_folder, utf8_text
 
 
 def announce(
@@ -29,11 +29,11 @@ def announce(
 ) -> None:
     """Write drafts of the VOEvent, GCN notice, circular and message about a report. Nothing is released."""
     from mxtvhf.reporting.announcement.drafts import write_texts
-    from mxtvhf.reporting.announcement.question import decision_of, report_at
+    from mxtvhf.reporting.announcement.question import decision_of
     from mxtvhf.reporting.announcement.release import announcement_of, next_reservation
     from mxtvhf.reporting.announcement.request import APPROVE
 
-    found, digest = report_at(report)
+    found, digest = given_report(report)
     decision = decision_of(
         found,
         digest,

@@ -12,12 +12,15 @@ import stat
 import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mxtvhf.errors import InvalidInput
+from mxtvhf.errors import InvalidInput, NewerVersion
 from mxtvhf.models.text import is_utf8
 
-FIRST_YEAR, LAST_YEAR = 2000, 2100
+if TYPE_CHECKING:
+    from mxtvhf.reporting.report import Report
+
+FIRST_YEAR, LAST_YEAR = 2000, 2099
 """Range of valid years. SVOM was launched in 2024, so other years are mistakes."""
 ARCSEC_OF_SKY = 180 * 3600.0
 LONGEST_WAIT_S = 1e6
@@ -258,6 +261,38 @@ def utf8_text(value: Any) -> str:
     return found
 
 
+def given_report(path: Path) -> tuple[Report, str]:
+    """Return the report in a file that a user named, and its SHA-256.
+
+    Raises
+    ------
+    InvalidInput
+        The file is not a ``report.json``, or is damaged.
+    NewerVersion
+        The report was written by a later version of this software.
+    """
+    from pydantic_core import from_json
+
+    from mxtvhf.reporting.announcement.question import report_at
+    from mxtvhf.reporting.report import Report
+
+    try:
+        return report_at(path)
+    except NewerVersion:
+        raise
+    except InvalidInput:
+        try:
+            found = from_json(path.read_bytes())
+        except ValueError:
+            raise InvalidInput(f"{path}: not a report.json of MXT-VHF (not JSON)") from None
+        if not isinstance(found, dict):
+            raise InvalidInput(f"{path}: not a report.json of MXT-VHF (not a JSON object)") from None
+        for name, field in Report.model_fields.items():
+            if field.is_required() and name not in found:
+                raise InvalidInput(f"{path}: not a report.json of MXT-VHF ({name} missing)") from None
+        raise
+
+
 def utc_moment(value: Any) -> datetime:
     """Return a time in UTC.
 
@@ -269,7 +304,7 @@ def utc_moment(value: Any) -> datetime:
     Raises
     ------
     ValueError
-        The text has another form, or its year is not within 2000 to 2100.
+        The text has another form, or its year is not within 2000 to 2099.
     """
     try:
         moment = datetime.fromisoformat(str(value))

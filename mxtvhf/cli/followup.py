@@ -12,6 +12,7 @@ import typer
 
 from mxtvhf.cli.arguments import (
     declination,
+    given_report,
     input_file,
     output_folder,
     radius_arcsec,
@@ -101,10 +102,7 @@ def followup(
 
 
 def _best_position(path: Path) -> tuple[Report, Position]:
-    from mxtvhf.models.kept import read_kept
-    from mxtvhf.reporting.report import Report
-
-    report = read_kept(path, Report)
+    report, _ = given_report(path)
     if report.best_position is None:
         raise InvalidInput(f"{path}: the report has no position; give --ra and --dec")
     return report, report.best_position

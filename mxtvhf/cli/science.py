@@ -279,7 +279,7 @@ def crosscheck(
         word = f"of {judged.other_source}" if judged.other_source else judged.verdict.value
         print(f"{word:13} {judged.explanation}")
     for claim in result.claims:
-        print(f"{claim.word:13} {claim.ivorn}: {claim.explanation}")
+        print(f"{claim.word:13} {claim.ivorn}: {claim.claim} {claim.published}: {claim.explanation}")
     for match in result.associations:
         print(f"{probability_text(match.probability):13} {match.explanation}")
     for notice in notices:

@@ -21,7 +21,7 @@ from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import notice_positions
 
 RULE_UNKNOWN = "the rule by which SVOM sets this flag is not published"
-NOT_CHECKED = "not checked: no ECLAIRs position available"
+NOT_CHECKED = "no ECLAIRs position available"
 
 
 AGREES = {Verdict.CONSISTENT: True, Verdict.UNCLEAR: None, Verdict.INCONSISTENT: False}

@@ -139,8 +139,10 @@ def attitude_product_bytes(attitude: AttitudeHistory, burst_id: str, date: datet
 
 
 def _burst_of(header: Mapping[str, Any]) -> str | None:
-    if header.get("CARD") != CARD:
-        raise ValueError(f"CARD is {header.get('CARD')!r}, expected {CARD!r}")
+    if "CARD" not in header:
+        raise ValueError("not an attitude product: keyword CARD missing")
+    if header["CARD"] != CARD:
+        raise ValueError(f"CARD is {header['CARD']!r}, expected {CARD!r}")
     burst_id = header.get("BURST_ID")
     if burst_id is None:
         return None

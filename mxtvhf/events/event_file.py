@@ -513,6 +513,8 @@ def read_event_file(path: Path | str) -> EventFile:
             header = _primary_header(parts[0])
             ra, dec, roll, spread, tstart = (_number(header, key) for key in _NUMBERS)
             for part, (columns, made) in _TABLES.items():
+                if part not in parts:
+                    raise ValueError("not an event list: the table is missing")
                 _check_frame(parts[part].header, required=())
                 there = {name: kind for name, kind in columns.items() if _is_read(parts[part], name)}
                 tables[part] = made(*(_column(parts[part], name, *kind) for name, kind in there.items()))
@@ -534,8 +536,11 @@ def read_event_file(path: Path | str) -> EventFile:
 
 def _primary_header(part: fits.PrimaryHDU) -> dict[str, Any]:
     """Return the keywords of the primary header after checking instrument, time system and frame."""
-    header = dict(part.header)
-    _check_frame(header, required=("TELESCOP", "INSTRUME", "TIMESYS", "MJDREFI"))
+    header, required = dict(part.header), ("TELESCOP", "INSTRUME", "TIMESYS", "MJDREFI")
+    for key in (*required, *_TEXTS, *_NUMBERS):
+        if key not in header:
+            raise ValueError(f"not an event list: keyword {key} missing")
+    _check_frame(header, required=required)
     for key, pattern in _TEXTS.items():
         if not re.match(pattern, str(header.get(key))):
             raise ValueError(f"{key} is {header.get(key)!r}, expected {pattern}")

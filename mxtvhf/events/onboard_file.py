@@ -117,8 +117,12 @@ def read_onboard_file(path: Path) -> tuple[OnboardMessage, ...]:
         if not content.startswith(b"SIMPLE  ="):
             raise ValueError("not a FITS file")
         with warnings.catch_warnings(action="error"), fits.open(BytesIO(content), checksum=1) as parts:
-            if parts[0].header.get("CARD") != CARD:
-                raise ValueError(f"CARD is {parts[0].header.get('CARD')!r}, expected {CARD!r}")
+            if (card := parts[0].header.get("CARD")) != CARD:
+                raise ValueError(
+                    "not a file of on-board results: keyword CARD missing"
+                    if card is None
+                    else f"CARD is {card!r}, expected {CARD!r}"
+                )
             for number in range(MAX_SOURCES):
                 part = _table_name(number)
                 for met, source in _rows(parts[part]):

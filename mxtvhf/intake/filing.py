@@ -47,6 +47,8 @@ def file_message(
         Burst ids; empty if the message went to quarantine.
     """
     try:
+        if not message.raw:
+            raise InvalidInput(f"{message.source}: empty file or message")
         if is_xml(message.raw):
             return (_file_notice(message, archive, bursts),)
         if is_fits(message.raw):

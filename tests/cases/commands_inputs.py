@@ -19,6 +19,8 @@ INPUTS = {
     "alert.xml": lambda: burst()["alert.xml"],
     "packets.bin": lambda: burst()["packets.bin"],
     "junk.bin": lambda: b"\xff" * 100,
+    "other.json": lambda: b'{"a": 1}',
+    "list.json": lambda: b"[1]",
     "empty.toml": lambda: b"",
     "latin1.toml": lambda: b'state = "\xe9"\n',
 }

@@ -116,6 +116,7 @@ def keyword(part, key, value):
     ("change", "cause"),
     [
         (keyword(0, "CARD", "SVO-ORB-VHF"), "HDU PRIMARY: CARD is 'SVO-ORB-VHF', expected 'SVO-ATT-VHF'"),
+        (lambda parts: parts[0].header.remove("CARD"), "not an attitude product: keyword CARD missing"),
         (keyword(0, "BURST_ID", "../../etc"), "HDU PRIMARY: BURST_ID is '../../etc'"),
         (keyword(1, "TIMESYS", "UTC"), "HDU ATTITUDE: TIMESYS is 'UTC', expected 'TT'"),
         (keyword(1, "TIMEUNIT", "d"), "TIMEUNIT is 'd', expected 's'"),

@@ -448,7 +448,7 @@ def damaged(path, change):
         (lambda raw: b"<html>", "not a FITS file"),
         (lambda raw: b"\x1f\x8b" + raw, "not a FITS file"),
         (lambda raw: raw[:3000], "HDU PRIMARY"),
-        (lambda raw: raw[:5760], "HDU EVENTS.*not found"),
+        (lambda raw: raw[:5760], "HDU EVENTS: not an event list: the table is missing"),
         (lambda raw: raw[:15_000], "HDU EVENTS"),
         (lambda raw: raw.replace(b"XTENSION= 'BINTABLE'", b"XTENSION= 'B\xffNTABLE'", 1), "HDU EVENTS"),
         (lambda raw: raw[:16_000] + b"\x55" + raw[16_001:], "HDU EVENTS: Checksum"),

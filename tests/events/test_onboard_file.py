@@ -73,6 +73,10 @@ def test_names_and_units_are_those_of_svom(product):
     ("change", "cause"),
     [
         (lambda parts: parts[0].header.set("CARD", "QPO_VT"), "HDU PRIMARY: CARD is 'QPO_VT'"),
+        (
+            lambda parts: parts[0].header.remove("CARD"),
+            "not a file of on-board results: keyword CARD missing",
+        ),
         (lambda parts: parts.pop(2), "HDU QPO_MXT_S2"),
         (lambda parts: parts[1].data["RA"].fill(400.0), "HDU QPO_MXT_S1"),
         (lambda parts: parts[3].data["R90"].fill(np.nan), "HDU QPO_MXT_S3"),

@@ -43,7 +43,7 @@ def test_a_repeated_message_is_stored_once_with_its_first_reception(burst, archi
 @pytest.mark.parametrize(
     ("raw", "cause"),
     [
-        (b"", "empty"),
+        (b"", f"{SOURCE}: empty file or message"),
         (b"<html>error</html>", "VOEvent"),
         (b"\x00" * 200, "no VHF packet"),
         (b"GET / HTTP/1.1", "not a VOEvent"),

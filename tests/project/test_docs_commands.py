@@ -5,6 +5,7 @@ must be given its place.
 """
 
 import contextlib
+import inspect
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ import typer
 
 from mxtvhf import process_burst, scenario_of, write_scenario
 from mxtvhf.cli.main import app
+from mxtvhf.cli.services import up
 from mxtvhf.errors import InvalidInput
 from support.project import PROJECT
 
@@ -98,6 +100,14 @@ def test_every_command_shown_is_one_with_these_options():
                     context, [*context._protected_args, *context.args]
                 )
                 context = command.make_context(name, rest, parent=context)
+
+
+def test_no_command_uses_the_burst_of_the_demo():
+    """Its notices would mix with those of the demo, another simulation, and change the verdict."""
+    demo = inspect.signature(up).parameters["burst"].default
+    for page in PLACES:
+        for block in blocks_of(page, "sh"):
+            assert demo not in block, page
 
 
 @pytest.fixture(scope="module")

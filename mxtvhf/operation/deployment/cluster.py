@@ -30,7 +30,7 @@ from mxtvhf.operation.stack.airflow_config import (
     secret,
     user_passwords,
 )
-from mxtvhf.operation.stack.embedded import DAG_IDS, LOOPBACK, check_disk, only_one, step
+from mxtvhf.operation.stack.embedded import DAG_IDS, LOOPBACK, only_one, prepare_state, step
 from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, stop_on_signals, wait_until
 from mxtvhf.operation.stack.supervisor import supervise
@@ -142,7 +142,7 @@ def native_cluster(folder: Path, *, project: Path, port: int, workers: int = 2) 
         A service did not start.
     """
     folder = folder.resolve()
-    check_disk(folder)
+    prepare_state(folder)
     os.environ.update(loopback_without_proxy())
     with ExitStack() as ending:
         ending.enter_context(only_one(folder))

@@ -11,7 +11,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.errors import Failure
 from mxtvhf.instrument.calibration import calibration_store
 from mxtvhf.models.files import write_atomically
-from mxtvhf.models.ids import run_id_of
+from mxtvhf.models.ids import RUN_DAG_IDS, kind_of_run, run_id_of
 from mxtvhf.models.kept import read_kept
 from mxtvhf.models.run_conf import Observation, RunConf, observation_fields
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
@@ -20,7 +20,7 @@ from mxtvhf.operation.stack.supervisor import supervise
 from mxtvhf.reporting.report import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
-from mxtvhf.workflow.airflow_api import DAG_ID, AirflowApi
+from mxtvhf.workflow.airflow_api import AirflowApi
 
 FINAL = ("success", "failed")
 RUN_TIMEOUT_S = 180.0
@@ -43,7 +43,6 @@ def run(
         Exit status, 0 only if the run succeeded.
     """
     stop_on_signals()
-    print(f"MXT-VHF: starting (state in {settings.home})", file=sys.stderr)
     scenario = scenario_of(burst_id, seed=seed, xband_s=XBAND_S)
     try:
         with embedded_stack(settings, project=project, port=port, gp_port=gp_port) as stack:
@@ -87,10 +86,10 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
     if scenario.xband_s is not None:
         name = f"{observation.obs_id}.fits"
         write_atomically(settings.products / name, (folder / XBAND_FILE).read_bytes())
-    run_id = _start_run(stack.api, conf)
+    run_id = _start_run(stack.api, conf, is_test=scenario.role == "test")
     with step(f"run {run_id}"):
         state = _wait_for_run(stack.api, run_id)
-    print(f"\nRun:    {stack.url}/dags/{DAG_ID}/runs/{run_id}", file=sys.stderr)
+    print(f"\nRun:    {stack.url}/dags/{kind_of_run(run_id).dag_id}/runs/{run_id}", file=sys.stderr)
     if state != "success":
         failed = [task for task, state in stack.api.task_states(run_id).items() if state == "failed"]
         print(f"        {state}: {', '.join(failed) or 'no task'} failed", file=sys.stderr)
@@ -103,15 +102,17 @@ def send_burst(stack: Stack, settings: Settings, scenario: Scenario) -> tuple[bo
 
 
 def _has_runs(api: AirflowApi) -> bool:
-    return bool(api.get(f"/api/v2/dags/{DAG_ID}/dagRuns?limit=1")["dag_runs"])
+    return any(api.get(f"/api/v2/dags/{dag_id}/dagRuns?limit=1")["dag_runs"] for dag_id in RUN_DAG_IDS)
 
 
-def _start_run(api: AirflowApi, conf: RunConf) -> str:
+def _start_run(api: AirflowApi, conf: RunConf, *, is_test: bool) -> str:
     """Start a run under the first unused sequence number and return its run id."""
     sequence, given = 1, conf.model_dump(mode="json", exclude_unset=True)
-    while not api.start_run(run_id_of(conf.burst_id, sequence), {**given, "sequence": sequence}):
+    while not api.start_run(
+        run_id := run_id_of(conf.burst_id, sequence, is_test=is_test), {**given, "sequence": sequence}
+    ):
         sequence += 1
-    return run_id_of(conf.burst_id, sequence)
+    return run_id
 
 
 def _wait_for_run(api: AirflowApi, run_id: str) -> str:

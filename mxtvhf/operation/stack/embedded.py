@@ -29,7 +29,7 @@ from mxtvhf.operation.stack.airflow_config import (
     password_file,
     user_passwords,
 )
-from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, embedded_postgresql
+from mxtvhf.operation.stack.postgresql import EmbeddedPostgresql, check_database_path, embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 from mxtvhf.settings import ADMIN, Role, Settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID, AirflowApi
@@ -77,7 +77,8 @@ def embedded_stack(settings: Settings, *, project: Path, port: int, gp_port: int
     """
     state = settings.home
     url, gp_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{gp_port}"
-    check_disk(state)
+    prepare_state(state)
+    print(f"MXT-VHF: starting (state in {state})", file=sys.stderr)
     os.environ.update(loopback_without_proxy())
     with ExitStack() as ending:
         ending.enter_context(only_one(state))
@@ -197,14 +198,17 @@ def step(what: str, stream: TextIO | None = None) -> Iterator[None]:
     print(f" {time.monotonic() - start:.1f} s", file=out, flush=True)
 
 
-def check_disk(state: Path) -> None:
-    """Create a state folder and check its disk space.
+def prepare_state(state: Path) -> None:
+    """Check the path of a state folder, create it and check its disk space.
 
     Raises
     ------
+    InvalidInput
+        The database cannot use the path of the folder.
     Failure
         The folder cannot be created, or its disk is full.
     """
+    check_database_path(state)
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:

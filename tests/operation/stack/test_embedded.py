@@ -1,5 +1,6 @@
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,10 @@ from mxtvhf.operation.stack.airflow_config import (
     secret,
     user_passwords,
 )
+from mxtvhf.operation.stack.postgresql import check_database_path
 from mxtvhf.settings import Settings
+from support.commands import mxtvhf
+from support.project import PROJECT
 
 
 def test_secrets_are_private_and_kept(tmp_path):
@@ -145,3 +149,31 @@ def test_a_bad_password_file_is_named_but_not_shown(tmp_path, content, cause):
         password_of("admin", path)
     assert str(path) in str(error.value)
     assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("up", "--project", PROJECT), ("cluster", "--project", PROJECT, "--folder"), ("backup", "b.tar.gz")],
+    ids=["up", "cluster", "backup"],
+)
+def test_a_state_folder_that_postgresql_cannot_use_is_refused_before_anything_starts(tmp_path, arguments):
+    folder = tmp_path / "state dir"
+    (folder / "postgres").mkdir(parents=True)
+    (folder / "postgres" / "PG_VERSION").touch()
+    more = (folder,) if "--folder" in arguments else ()
+    done = mxtvhf(*map(str, (*arguments, *more)), MXTVHF_STATE=folder)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "state dir" in line
+    assert "the path contains a blank" in line
+    assert {path.name for path in folder.iterdir()} == {"postgres"}
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a'b", "a$b", "a+b", "a%20b", "a,b", "a=b"])
+def test_characters_of_the_shell_and_of_a_uri_are_refused(tmp_path, name):
+    with pytest.raises(InvalidInput, match="the path contains"):
+        check_database_path(tmp_path / name)
+
+
+def test_an_ordinary_path_is_accepted():
+    check_database_path(Path("/srv/mxt-vhf_1.0/é@xy~/a:z"))
