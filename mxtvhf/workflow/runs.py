@@ -7,10 +7,9 @@ The field ``run`` holds everything beyond that contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
@@ -21,6 +20,7 @@ from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId, RunKind, kind_of_run
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.position import Position
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
@@ -135,15 +135,15 @@ class BurstEntry(Model):
     """The newest run that is not a replay, or the newest replay if there are only replays."""
 
 
-def unreadable_source(conf: RunConf, roots: Sequence[Path]) -> str | None:
+def unreadable_source(conf: RunConf, folders: InputFolders) -> str | None:
     """Return why a file named by a run configuration cannot be read; None if all can be.
 
     Parameters
     ----------
     conf
         The configuration.
-    roots
-        Folders (resolved) from which inputs may be read.
+    folders
+        Folders from which inputs may be read.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def unreadable_source(conf: RunConf, roots: Sequence[Path]) -> str | None:
         if source is None or (field == "alert" and is_inline(source)):
             continue
         try:
-            local_path(source, roots)
+            local_path(source, folders)
         except InvalidInput as error:
             return one_line(f"{field}: {error}")
     return None

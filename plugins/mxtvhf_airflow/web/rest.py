@@ -90,7 +90,7 @@ def start_processing(
     different input with the same burst id and sequence is rejected. A new input whose files cannot be read is
     rejected as well.
     """
-    unreadable = unreadable_source(conf, _settings(request).readable_roots())
+    unreadable = unreadable_source(conf, _settings(request).input_folders())
     try:
         # The files of an input that was submitted before may be gone.
         run_id, created = (
