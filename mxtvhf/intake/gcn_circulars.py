@@ -72,7 +72,7 @@ def name_from_circular(raw: bytes, archive: Archive, releases: Path, *, now: dat
     if not archive.has(burst_id) or event_of(folder) is not None:
         return None
     try:
-        name_event(folder, circular.event, by=f"GCN Circ. {circular.number}", at=now)
+        name_event(releases, burst_id, circular.event, by=f"GCN Circ. {circular.number}", at=now)
     except InvalidInput as error:
         log.warning("GCN circular %d ignored: %s", circular.number, one_line(error, 200))
         return None

@@ -89,7 +89,7 @@ def test_the_number_of_the_circular_is_the_state(settings, released):
 
 def test_the_name_of_the_event_comes_into_the_circular_that_is_submitted(settings, released):
     assert page_of(settings, [run()]).announcement.circular.subject.startswith(f"{BURST}: SVOM")
-    name_event(settings.releases / BURST, "GRB 260228B", by="ann", at=NOW)
+    name_event(settings.releases, BURST, "GRB 260228B", by="ann", at=NOW)
     box = page_of(settings, [run()]).announcement
     assert box.circular.subject.startswith("GRB 260228B: SVOM")
     assert box.event == "GRB 260228B"

@@ -45,7 +45,7 @@ def test_a_burst_gets_the_name_of_the_circular_that_quotes_it(read):
 
 
 def test_what_a_person_typed_and_the_first_circular_stay(read):
-    name_event(read.folder, "GRB 260511B", by="ada", at=NOW)
+    name_event(read.folder.parent, read.folder.name, "GRB 260511B", by="ada", at=NOW)
     assert read(circular()) == "GRB 260511B"
 
 

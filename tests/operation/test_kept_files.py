@@ -50,6 +50,7 @@ from mxtvhf.reporting.announcement.model import (
     Reservation,
     SubmittedCircular,
 )
+from mxtvhf.reporting.announcement.news import Result
 from mxtvhf.reporting.announcement.question import write_question
 from mxtvhf.reporting.announcement.release import release, reservations
 from mxtvhf.reporting.messages import (
@@ -98,6 +99,7 @@ KINDS = {
     NamedEvent: "releases/*/event.json",
     Report: "**/report.json",
     ReportSummary: "products/**/report.json",
+    Result: "products/**/report.json",
     MeasuredCurve: "products/**/report.json",
     Comparison: "products/*/*/comparison.json",
     RejectedPackets: "products/*/*/rejected_packets.json",

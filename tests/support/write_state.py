@@ -134,7 +134,7 @@ def _announce(settings):
     folder = settings.releases / ANALYSED / report.run_id
     record_submission(folder, 44454, by="ada", at=NOW)
     send_submission(folder, settings.outbox)
-    name_event(folder.parent, "GRB 260611A", by="ada", at=NOW)
+    name_event(folder.parent.parent, folder.parent.name, "GRB 260611A", by="ada", at=NOW)
 
 
 def _tell(settings):

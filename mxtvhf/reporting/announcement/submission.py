@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,6 +29,10 @@ from mxtvhf.reporting.announcement.model import (
 )
 from mxtvhf.reporting.messages.model import CircularMessage
 from mxtvhf.reporting.messages.outbox import Outbox
+
+_GRB_DATE = re.compile(r"\s*GRB ?(\d{6})")
+_NEAR = timedelta(days=1)
+"""Largest difference of the dates: one of them may be that of another detection, around midnight."""
 
 
 def record_submission(folder: Path, circular: int, *, by: str, at: datetime) -> SubmittedCircular:
@@ -59,13 +64,15 @@ def submission_of(folder: Path) -> SubmittedCircular | None:
     return read_or_set_aside(folder / SUBMISSION, SubmittedCircular)
 
 
-def name_event(folder: Path, name: str, *, by: str, at: datetime) -> NamedEvent:
+def name_event(releases: Path, burst_id: str, name: str, *, by: str, at: datetime) -> NamedEvent:
     """Record the name of the event of a burst, e.g. ``GRB 260511A``; an earlier name is kept.
 
     Parameters
     ----------
-    folder
-        Folder of the releases of the burst.
+    releases
+        Folder of the releases of all bursts.
+    burst_id
+        The burst.
     name
         Name as in circulars.
     by, at
@@ -74,10 +81,26 @@ def name_event(folder: Path, name: str, *, by: str, at: datetime) -> NamedEvent:
     Raises
     ------
     InvalidInput
-        The name is invalid.
+        The name is invalid, or the date of a gamma-ray burst is not that of this burst.
     """
+    _check_date(burst_id, name)
+    folder = releases / burst_id
     folder.mkdir(parents=True, exist_ok=True)
     return _record(folder / EVENT, NamedEvent, name=name, recorded_by=by, recorded_at=at)
+
+
+def _check_date(burst_id: str, name: str) -> None:
+    """Compare the date in the name of a gamma-ray burst with that in a burst id, for typing errors."""
+    match = _GRB_DATE.match(name)
+    if match is None:
+        return
+    day = burst_id[2:8]
+    try:
+        is_near = abs(date.fromisoformat(f"20{match[1]}") - date.fromisoformat(f"20{day}")) <= _NEAR
+    except ValueError:
+        is_near = False
+    if not is_near:
+        raise InvalidInput(f"name: {name.strip()!r} has another date than {burst_id}; expected GRB {day}")
 
 
 def event_of(folder: Path) -> str | None:

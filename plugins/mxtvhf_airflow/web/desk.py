@@ -359,7 +359,7 @@ def name_event(burst_id: BurstId, named: EventForm, request: Request, user: GetU
 
     with _refusals():
         submission.name_event(
-            _settings(request).releases / burst_id, named.name, by=user.get_name(), at=datetime.now(UTC)
+            _settings(request).releases, burst_id, named.name, by=user.get_name(), at=datetime.now(UTC)
         )
 
 

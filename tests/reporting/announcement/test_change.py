@@ -180,7 +180,7 @@ def test_changes_of_tests_are_separate_and_never_sent(alter, releases, channels,
 
 def test_texts_contain_the_records_of_the_previous_announcement(announced, alter, releases):
     record_submission(releases / BURST / f"{BURST}__1", 44454, by="Ada", at=LATER)
-    name_event(releases / BURST, "GRB 260511A", by="Ada", at=LATER)
+    name_event(releases, BURST, "GRB 260511A", by="Ada", at=LATER)
     alter(texts=AnnouncementTexts(authors=["D. Example (CEA)"], advocates={"Bob": "B. Example (IJCLab)"}))
     text = (releases / BURST / f"{BURST}__announcement_2" / "circular.txt").read_text()
     assert "Subject: GRB 260511A: retraction of the SVOM/MXT result" in text

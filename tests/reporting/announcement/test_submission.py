@@ -55,19 +55,25 @@ def test_only_what_was_released_is_submitted_and_no_test(releases):
 
 @pytest.mark.parametrize("name", ["GRB 260511A", "EP260509a", "GRB260511B", " GRB 260511A ", "SGR 1935+2154"])
 def test_names_of_events(tmp_path, name):
-    name_event(tmp_path, name, by="Ada", at=LATER)
-    assert event_of(tmp_path) == name.strip()
+    name_event(tmp_path, BURST, name, by="Ada", at=LATER)
+    assert event_of(tmp_path / BURST) == name.strip()
 
 
-@pytest.mark.parametrize("name", ["", "grb", "<b>GRB</b>", "GRB 260511A: new", "GRB\n260511A", "G" * 60])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "grb", "<b>GRB</b>", "GRB 260511A: new", "GRB\n260511A", "G" * 60),
+        *("GRB 251301A", "GRB 990511A", "GRB260518B"),
+    ],
+)
 def test_an_invalid_event_name_is_refused(tmp_path, name):
     with pytest.raises(InvalidInput, match="name: "):
-        name_event(tmp_path, name, by="Ada", at=LATER)
-    assert event_of(tmp_path) is None
+        name_event(tmp_path, BURST, name, by="Ada", at=LATER)
+    assert event_of(tmp_path / BURST) is None
 
 
 def test_a_new_name_keeps_the_old_one_in_the_archive(tmp_path):
-    name_event(tmp_path, "GRB 260511A", by="Ada", at=LATER)
-    name_event(tmp_path, "GRB 260511B", by="Ada", at=LATER + timedelta(minutes=1))
-    assert event_of(tmp_path) == "GRB 260511B"
-    assert len(list((tmp_path / "record").glob("event-*.json"))) == 1
+    name_event(tmp_path, BURST, "GRB 260511A", by="Ada", at=LATER)
+    name_event(tmp_path, BURST, "GRB 260511B", by="Ada", at=LATER + timedelta(minutes=1))
+    assert event_of(tmp_path / BURST) == "GRB 260511B"
+    assert len(list((tmp_path / BURST / "record").glob("event-*.json"))) == 1
