@@ -2,7 +2,8 @@
 
 import pytest
 
-from mxtvhf.models.ids import RUN_DAG_IDS
+from mxtvhf.models.ids import RUN_DAG_IDS, RunKind
+from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.airflow_runs import end_queued
 
@@ -26,10 +27,12 @@ def test_a_live_alert_starts_before_tests_and_reruns_that_came_earlier(run, sett
     run.wait(live)
     end_queued(before, settings)
     begun = run.api.run(live)["start_date"]
-    started = [run.api.run(run_id)["start_date"] for run_id in before]
-    assert sum(other is None or other > begun for other in started) >= TESTS
-    for run_id in before:
-        run.wait(run_id, timeout=600.0)
+    later = {RunKind.TEST.dag_id, RunKind.REPLAY.dag_id}
+    pages = [run.api.get(f"/api/v2/dags/{dag_id}/dagRuns?limit=100&order_by=-run_after") for dag_id in later]
+    started = {one["dag_run_id"]: one["start_date"] for page in pages for one in page["dag_runs"]}
+    assert sum(started[run_id] is None or started[run_id] > begun for run_id in before) >= TESTS
+    for dag_id in later:
+        wait_until(lambda dag_id=dag_id: not run.api.active_runs(dag_id), what=dag_id, timeout=600.0)
 
 
 def test_the_three_dags_have_the_same_tasks_and_no_schedule(stack):

@@ -49,9 +49,12 @@ class WebUsers:
         A token of somebody of each role.
     ca
         The authority of the server's certificate.
+    directory
+        The server that knows the users; None if there is none beside the web UI.
     """
 
-    def __init__(self, url, tokens, ca=None):
+    def __init__(self, url, tokens, ca=None, directory=None):
+        self.directory = directory
         self.url, self.tokens, self._verify = url, tokens, True if ca is None else str(ca)
 
     def send(self, method, path, headers, **options):
