@@ -14,10 +14,13 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
+from mxtvhf.archive.inputs import is_inline, local_path
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.errors import InvalidInput
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId, RunKind, kind_of_run
+from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.models.position import Position
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
@@ -130,6 +133,32 @@ class BurstEntry(Model):
     runs: int
     latest: RunEntry
     """The newest run that is not a replay, or the newest replay if there are only replays."""
+
+
+def unreadable_source(conf: RunConf, folders: InputFolders) -> str | None:
+    """Return why a file named by a run configuration cannot be read; None if all can be.
+
+    Parameters
+    ----------
+    conf
+        The configuration.
+    folders
+        Folders from which inputs may be read.
+
+    Returns
+    -------
+    str or None
+        The field and the reason in one line.
+    """
+    for field in ("alert", "packets", "attitude"):
+        source = getattr(conf, field)
+        if source is None or (field == "alert" and is_inline(source)):
+            continue
+        try:
+            local_path(source, folders)
+        except InvalidInput as error:
+            return one_line(f"{field}: {error}")
+    return None
 
 
 def differing(first: RunConf, second: RunConf) -> list[str]:

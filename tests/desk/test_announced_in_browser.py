@@ -54,7 +54,7 @@ def test_the_number_of_the_circular_is_recorded_and_shown(page, desk, settings):
 
 
 def test_an_invalid_number_gives_an_error_next_to_the_field(page, desk):
-    problem = "body.circular: Input should be a valid integer"
+    problem = "body.circular: found 'GCN 1', expected a valid integer"
     desk.status, desk.body = 422, {"detail": problem}
     page.get_by_label("GCN Circular").fill("GCN 1")
     page.get_by_label("GCN Circular").press("Enter")

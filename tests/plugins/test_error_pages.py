@@ -1,10 +1,11 @@
 """Errors of the web application: pages for people, one line of JSON for programs."""
 
 import asyncio
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import Body, FastAPI, HTTPException
 
 from mxtvhf_airflow.web.error_pages import add_error_pages
 
@@ -47,7 +48,12 @@ def test_a_browser_without_login_is_redirected_to_the_login_and_back(get):
     [
         ("/air/mxtvhf/desk/404", 404, "Not found", "nothing is known of &lt;sb26010101&gt;"),
         ("/air/mxtvhf/desk/403", 403, "Not allowed", "nothing is known of &lt;sb26010101&gt;"),
-        ("/air/mxtvhf/desk/five", 422, "Invalid address", "unable to parse string as an integer"),
+        (
+            "/air/mxtvhf/desk/five",
+            422,
+            "Invalid address",
+            "path.number: found &#39;five&#39;, expected a valid integer",
+        ),
         ("/air/mxtvhf/desk/500", 500, "Error 500", "see the API server&#39;s log"),
         ("/air/mxtvhf/nothing", 404, "Not found", "Not Found"),
     ],
@@ -65,3 +71,22 @@ def test_an_error_is_a_page_for_people_and_a_line_for_programs(get, path, status
 
 def test_a_program_that_is_not_logged_in_gets_401(get):
     assert get("/air/mxtvhf/desk/401").status_code == 401
+
+
+def test_the_error_of_a_body_names_field_and_cause():
+    app = FastAPI()
+    add_error_pages(app)
+
+    @app.post("/")
+    def number(number: Annotated[int, Body(embed=True)]):
+        return number
+
+    async def ask(body):
+        transport = httpx.ASGITransport(app)
+        headers = {"Content-Type": "application/json"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+            return (await client.post("/", content=body, headers=headers)).json()["detail"]
+
+    assert asyncio.run(ask('{"number": "x"}')) == "body.number: found 'x', expected a valid integer"
+    assert asyncio.run(ask("{}")) == "body.number: missing"
+    assert asyncio.run(ask("{,")).startswith("body: not JSON: Expecting property name")

@@ -12,10 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from mxtvhf.desk.policy import page_headers
 from mxtvhf.models.text import one_line
+from mxtvhf.models.toml import fault_cause
 from mxtvhf_airflow.addresses import PREFIX
 
 log = logging.getLogger(__name__)
@@ -44,9 +46,15 @@ async def _refused(request: Request, error: HTTPException) -> Response:
 
 async def _not_by_the_schema(request: Request, error: RequestValidationError) -> Response:
     """Answer an invalid request with its faults in one line."""
-    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-    detail = one_line("; ".join(problems), 1000)
+    detail = one_line("; ".join(_problem(fault) for fault in error.errors()), 1000)
     return _page(request, 422, detail) if _is_of_browser(request) else JSONResponse({"detail": detail}, 422)
+
+
+def _problem(fault: ErrorDetails) -> str:
+    if fault["type"] == "json_invalid":
+        # The place is the position in the body, and the message does not have the reason.
+        return f"{fault['loc'][0]}: not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"
+    return f"{'.'.join(map(str, fault['loc']))}: {fault_cause(fault)}"
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Response
-from pydantic import AwareDatetime
+from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
 from mxtvhf.archive.archive import Archive, QuarantineNote
@@ -24,7 +24,7 @@ from mxtvhf.archive.products import ReportSummary, report_summaries, report_summ
 from mxtvhf.archive.stream_gaps import StreamGap, read_gaps
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.followup.model import LineOfSight, Visibility
-from mxtvhf.models.ids import BURST_ID_PATTERN
+from mxtvhf.models.ids import BURST_ID_PATTERN, run_id_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
 from mxtvhf.settings import Settings
@@ -40,6 +40,7 @@ from mxtvhf.workflow.runs import (
     differing,
     run_answer,
     run_entry,
+    unreadable_source,
 )
 from mxtvhf_airflow.dag_runs import find_run, latest_runs, questions, start_run
 
@@ -86,15 +87,24 @@ def start_processing(
     A test alert (VOEvent role ``test``) runs in the DAG ``mxt_vhf_test``, any other alert in ``mxt_vhf``.
 
     If the same input was submitted before, no run is started, and the answer is 200 with the existing run. A
-    different input with the same burst id and sequence is rejected.
+    different input with the same burst id and sequence is rejected. A new input whose files cannot be read is
+    rejected as well.
     """
+    unreadable = unreadable_source(conf, _settings(request).input_folders())
     try:
-        run_id, created = start_run(conf, user.get_name())
+        # The files of an input that was submitted before may be gone.
+        run_id, created = (
+            (run_id_of(conf.burst_id, conf.sequence), False)
+            if unreadable
+            else start_run(conf, user.get_name())
+        )
     except InvalidInput as error:
         raise HTTPException(422, str(error)) from None
     except Retriable as error:
         raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
     found = find_run(run_id, session)
+    if found is None and unreadable:
+        raise HTTPException(422, unreadable)
     if found is None:
         raise HTTPException(
             503, f"run {run_id} was removed meanwhile; try again", headers={"Retry-After": "5"}
@@ -170,11 +180,24 @@ def latencies(request: Request) -> list[Distribution]:
     return latency(report_summaries(_products(request)))
 
 
-RightAscension = Annotated[float, Query(ge=0.0, lt=360.0, description="Right ascension, ICRS degrees")]
-Declination = Annotated[float, Query(ge=-90.0, le=90.0, description="Declination, ICRS degrees")]
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Return a time with its zone, as the command line reads it: UTC unless it has another."""
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+RightAscension = Annotated[
+    float,
+    Query(ge=0.0, le=360.0, description="Right ascension, ICRS, decimal degrees"),
+    AfterValidator(lambda degrees: degrees % 360.0),
+]
+Declination = Annotated[float, Query(ge=-90.0, le=90.0, description="Declination, ICRS, decimal degrees")]
 Moment = Annotated[
-    AwareDatetime | None,
-    Query(description="ISO 8601 with zone, 1900 to 2098; default: now", examples=["2026-11-30T21:00:00Z"]),
+    datetime | None,
+    Query(
+        description="ISO 8601, UTC unless it has a zone; 1900 to 2098; default: now",
+        examples=["2026-11-30T21:00:00Z"],
+    ),
+    AfterValidator(_in_utc),
 ]
 
 
