@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from pydantic import AwareDatetime
 
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import changed_at, file_inside, safe_name
+from mxtvhf.models.ids import BURST_ID_PATTERN
 from mxtvhf.models.kept import KeptModel, log_once, read_kept
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
@@ -59,7 +61,11 @@ def product_file(products: Path, run_id: str, name: str) -> Path | None:
 
     Only files inside the run's own folder are found, whatever the name contains.
     """
-    folders = products.glob(f"sb*/{safe_name(run_id)}")
+    # Nearly every run id begins with its burst id, which spares a look into the folders of all bursts.
+    burst_id = run_id.partition("__")[0]
+    own = product_folder(products, burst_id, run_id)
+    is_own = re.match(BURST_ID_PATTERN, burst_id) and own.is_dir()
+    folders = [own] if is_own else products.glob(f"sb*/{safe_name(run_id)}")
     return next(filter(None, (file_inside(folder, name) for folder in folders)), None)
 
 

@@ -116,6 +116,8 @@ def info(
 
 def _show_files(*, latency: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     """Show the latency, the quarantine or the gaps, from the state folder or else from Airflow."""
+    from mxtvhf.sky_notices.unreadable import unreadable_inputs
+
     settings = read_settings()
     api = None if settings.archive.is_dir() else airflow()
     if latency:
@@ -129,7 +131,7 @@ def _show_files(*, latency: bool, quarantine: bool, limit: int, as_json: bool) -
         notes = (
             read(list[QuarantineNote], api.get(f"{REST_ROOT}/quarantine?limit={limit}"))
             if api
-            else Archive(settings.archive).quarantined()[:limit]
+            else unreadable_inputs(Archive(settings.archive))[:limit]
         )
         show(notes, list[QuarantineNote], quarantine_text(notes), as_json)
     else:

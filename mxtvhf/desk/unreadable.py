@@ -1,10 +1,10 @@
-"""Unreadable inputs in quarantine that nobody has dismissed yet.
+"""Unreadable inputs that nobody has dismissed yet.
 
 ::
 
     desk/dismissed.jsonl     one `Dismissal` per line
 
-The quarantine itself keeps every input.
+The archive keeps every input.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mxtvhf.archive.archive import Archive, QuarantineNote
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.kept_lines import append_record, read_records
+from mxtvhf.sky_notices.unreadable import unreadable_inputs
 
 
 class Dismissal(KeptModel):
@@ -31,7 +32,7 @@ class Dismissal(KeptModel):
 
 
 class UnreadableInputs:
-    """Quarantine of an archive, with the dismissals."""
+    """Unreadable inputs of an archive, with the dismissals."""
 
     def __init__(self, archive: Archive, root: Path) -> None:
         self._archive = archive
@@ -47,19 +48,19 @@ class UnreadableInputs:
             seen[one.sha256] = max(one.dismissed, seen.get(one.sha256, one.dismissed))
         return [
             note
-            for note in self._archive.quarantined()
+            for note in unreadable_inputs(self._archive)
             if note.sha256 not in seen or note.time > seen[note.sha256]
         ]
 
     def dismiss(self, sha256: str, *, by: str, now: datetime) -> None:
-        """Record the dismissal of an input, which stays in quarantine.
+        """Record the dismissal of an input, which stays in the archive.
 
         Raises
         ------
         InvalidInput
-            No input in quarantine has this SHA-256.
+            No unreadable input has this SHA-256.
         """
-        if sha256 not in {note.sha256 for note in self._archive.quarantined()}:
-            raise InvalidInput(f"{sha256:.64}: no input in quarantine has this SHA-256. Reload the list.")
+        if sha256 not in {note.sha256 for note in unreadable_inputs(self._archive)}:
+            raise InvalidInput(f"{sha256:.64}: no unreadable input has this SHA-256. Reload the list.")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         append_record(self._path, Dismissal(sha256=sha256, dismissed_by=by, dismissed=now))

@@ -108,11 +108,7 @@ def parts_of(settings: Settings, api: AirflowApi, intake: Intake, notes: IntakeN
         "open questions": OpenQuestions(intake.archive, settings.products, api.separate()).run,
     }
     if (policy := settings.notification) is not None:
-
-        def notify(stop: threading.Event, works: Callable[[], None]) -> None:
-            Notifier(settings, policy).run(stop, works)
-
-        found[OWN_PART] = notify
+        found[OWN_PART] = Notifier(settings, policy).run
     if (url := settings.nats_url) is not None:
 
         def hear_nats(stop: threading.Event, works: Callable[[], None]) -> None:

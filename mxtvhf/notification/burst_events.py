@@ -11,6 +11,7 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.products import FINAL_REPORT, PRELIMINARY_REPORT
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.angles import radius_text, separation_arcsec
+from mxtvhf.models.files import changed_at
 from mxtvhf.models.ids import TEST_MARK
 from mxtvhf.models.kept import log_once, read_kept
 from mxtvhf.models.position import Position
@@ -76,13 +77,17 @@ class BurstWatch:
         self._desk = desk
         self._telescopes = telescopes
         self._seen: dict[str, dict[Path, int]] = {}
+        self._minute: datetime | None = None
+        self._with_products: set[str] = set()
 
     def look(self, now: datetime) -> None:
-        """Record new occurrences of the open bursts.
+        """Record new occurrences of the open bursts, and of those with new products.
 
-        The intake closes a burst one hour after its last notice or packet.
+        The intake closes a burst one hour after its last notice or packet; a report may be written later.
         """
-        names = {path.name for path in (self._archive.root / "open").glob("sb*")}
+        if (minute := now.replace(second=0, microsecond=0)) != self._minute:
+            self._minute, self._with_products = minute, self._with_new_products(now)
+        names = self._with_products | {path.name for path in (self._archive.root / "open").glob("sb*")}
         for burst_id in self._seen.keys() - names:
             del self._seen[burst_id]
         for burst_id in sorted(names):
@@ -92,6 +97,12 @@ class BurstWatch:
                 new = (path for path in files if path.suffix == ".json" and seen.get(path) != files[path])
                 self._look_at(burst_id, new, now)
                 self._seen[burst_id] = files
+
+    def _with_new_products(self, now: datetime) -> set[str]:
+        """Return the bursts with a run whose products changed recently."""
+        since = (now - FRESH).timestamp()
+        runs = self._products.glob("sb*/*/")
+        return {run.parent.name for run in runs if (changed_at(run) or 0.0) > since}
 
     def _files(self, burst_id: str) -> dict[Path, int]:
         """Return the files that can show something new, with their times of change."""

@@ -102,9 +102,12 @@ class Notifier:
         self._failing: dict[str, datetime] = {}
         self._quiet: dict[str, tuple[object, datetime | None]] = {}
         self._sending: dict[tuple[str, str, str], tuple[Sending, Message]] = {}
+        self._unwritten: list[tuple[str, Attempt]] = []
 
     def run(self, stop: threading.Event, works: Callable[[], None] = lambda: None) -> None:
         """Repeat rounds until ``stop`` is set. Of several notifiers on a state folder only one works.
+
+        After an error the same notifier is to run again, since it knows what it has sent.
 
         Raises
         ------
@@ -291,7 +294,10 @@ class Notifier:
         return True
 
     def _collect(self, now: datetime) -> None:
-        """Record the outcomes of the messages that were being sent."""
+        """Record the outcomes of the messages that were being sent.
+
+        An outcome stays in memory until the ledger has it, since without it the message is sent again.
+        """
         for identity, (sending, message) in list(self._sending.items()):
             outcome = sending.outcome()
             if outcome is None:
@@ -302,9 +308,12 @@ class Notifier:
             attempt = Attempt(
                 key=key, channel=channel, to=message.channel.tags, state=state, reason=reason, time=now
             )
-            self.ledger.log_attempt(subject, attempt)
+            self._unwritten.append((subject, attempt))
             level = logging.INFO if state == "sent" else logging.WARNING
             log.log(level, "%s: %s by %s: %s %s", subject, key, channel, state, reason)
+        while self._unwritten:
+            self.ledger.log_attempt(*self._unwritten[0])
+            del self._unwritten[0]
 
     def _is_unreached(self, addressed: Addressed, record: SubjectRecord) -> bool:
         """Return True if each channel of the addressees has failed to deliver a message."""

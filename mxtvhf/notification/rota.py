@@ -50,6 +50,14 @@ class ShiftEntry(Model):
     repeat_days: int | None = Field(default=None, ge=1, le=366, description="repetition interval, days")
     until: date | None = Field(default=None, description="last day on which a repeated shift begins")
 
+    @field_validator("start", "end", "until", mode="before")
+    @classmethod
+    def _is_no_number(cls, value: Any) -> Any:
+        """Refuse a number, such as ``20260101``, which would count as seconds since 1970."""
+        if isinstance(value, int | float):
+            raise ValueError(f"found {value}, expected a time such as 2026-03-07T08:00:00")
+        return value
+
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> ShiftEntry:
         if (self.start.tzinfo is None) != (self.end.tzinfo is None):

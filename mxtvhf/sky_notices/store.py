@@ -4,7 +4,7 @@
 
     archive/sky/<date>/<sha256>.json, .xml    notices as received, by the UTC date of reception
     archive/sky/<date>/received.jsonl         time and source of the first reception of each
-    archive/sky/.index-2.sqlite               the notices as read, by event time
+    archive/sky/.index-3.sqlite               the notices as read, by event time
     archive/sky/.unread                       exists while notices may wait to be read; empty
 
 The index is not a record: `SkyStore.missing` finds the notices that it lacks, all of them if it is missing or
@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mxtvhf.archive.archive import Receipt
+from mxtvhf.archive.archive import QuarantineNote, Receipt
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.files import sha256_of, write_once
 from mxtvhf.models.kept_lines import append_line, read_records
@@ -35,7 +35,7 @@ from mxtvhf.sky_notices.reading import json_object, read_sky_notices
 
 log = logging.getLogger(__name__)
 
-INDEX = ".index-2.sqlite"
+INDEX = ".index-3.sqlite"
 """Hidden, so that a backup leaves it out."""
 UNREAD = ".unread"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -52,7 +52,9 @@ create table notice (
 create index notice_time on notice (time);
 create index notice_event on notice (mission, event);
 create index notice_received on notice (received);
-create table unread (digest text primary key, received real, reason text);
+create table unread (
+    digest text primary key, file text, source text, size integer, received real, reason text
+);
 """
 _FIRST_NUMBER = "insert into sqlite_sequence (name, seq) values ('notice', ?)"
 _BY_DETECTOR = (
@@ -305,6 +307,29 @@ class SkyStore:
         )
         return int(rows[0][0]) if rows else 0
 
+    def unreadable(self, limit: int = 1000) -> list[QuarantineNote]:
+        """Return the notices that could not be read, with the reasons, newest first.
+
+        Parameters
+        ----------
+        limit
+            Largest number of notices.
+        """
+        rows = self._rows(
+            "select digest, file, source, size, received, reason from unread order by received desc limit ?",
+            limit,
+        )
+        return [
+            QuarantineNote(
+                sha256=digest,
+                input=escaped(source or file),
+                reason=reason,
+                size=size,
+                time=datetime.fromtimestamp(received, UTC),
+            )
+            for digest, file, source, size, received, reason in rows
+        ]
+
     def counts(self) -> dict[str, int]:
         """Return the number of notices in the index, and of those that could not be read."""
         read = self._rows("select count(*) from notice")
@@ -414,8 +439,8 @@ def _add(index: sqlite3.Connection, path: Path, received: datetime, source: str)
             log.exception("%s: internal error", name)
         log.warning("%s: %s; the notice is kept as %s and counted as unreadable", name, reason, path)
         with index:
-            row = path.stem, received.timestamp(), reason
-            index.execute("insert or ignore into unread values (?, ?, ?)", row)
+            row = path.stem, path.name, source, len(raw), received.timestamp(), reason
+            index.execute("insert or ignore into unread values (?, ?, ?, ?, ?, ?)", row)
         return ()
     rows = [
         (

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,12 @@ def processed_report():
         return json.dumps({**facts, "status": status, "what_else": "a report has"}).encode()
 
     return write
+
+
+def test_the_products_of_a_run_are_found_without_a_look_at_other_bursts(
+    tmp_path, monkeypatch, processed_report
+):
+    """Each summary looked through the folders of all bursts: a list of 1000 runs took a minute."""
+    write_atomically(tmp_path / "sb26030704" / "sb26030704__1" / "report.json", processed_report("final"))
+    monkeypatch.setattr(Path, "glob", lambda *_: pytest.fail("a search through all bursts"))
+    assert report_summary(tmp_path, "sb26030704__1").status == "final"

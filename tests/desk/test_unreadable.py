@@ -6,6 +6,8 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.desk.render import Viewer, render_unreadable
 from mxtvhf.desk.unreadable import UnreadableInputs
 from mxtvhf.errors import InvalidInput
+from mxtvhf.sky_notices.store import INDEX, SkyStore
+from support.commands import mxtvhf
 from support.desk import HOSTILE, Elements
 
 
@@ -35,8 +37,32 @@ def test_an_input_that_arrives_again_after_its_dismissal_is_listed_again(archive
     assert "NATS notices" in [note.input for note in unreadable.open()]
 
 
+def test_unreadable_notices_of_other_missions_are_listed_and_dismissed(settings, archive, unreadable):
+    """They were only counted, without a name or reason anywhere."""
+    received, source = datetime(2026, 4, 2, 22, tzinfo=UTC), "inbox bad.json"
+    sky = SkyStore(archive.root)
+    path = sky.keep(b'{"a": 1}', received=received, source=source)
+    assert sky.read(path, received, source) == ()
+    archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
+    packets, notice = unreadable.open()
+    assert (packets.input, notice.input) == ("inbox a.xml", source)
+    assert (notice.time, notice.size, notice.sha256) == (received, 8, path.stem)
+    assert notice.reason
+    shown = mxtvhf("info", "--quarantine", MXTVHF_STATE=settings.home).stdout
+    assert f"inbox bad.json: {notice.reason} (8 bytes" in shown
+    unreadable.dismiss(notice.sha256, by="ada", now=datetime.now(UTC))
+    assert [note.input for note in unreadable.open()] == ["inbox a.xml"]
+
+
+def test_a_damaged_index_of_notices_hides_no_input_of_the_quarantine(archive, unreadable):
+    archive.quarantine(b"no notice", name="inbox a.xml", reason="not well-formed XML")
+    (archive.root / "sky").mkdir()
+    (archive.root / "sky" / INDEX).write_bytes(b"no index" * 1000)
+    assert [note.input for note in unreadable.open()] == ["inbox a.xml"]
+
+
 def test_an_input_outside_the_quarantine_cannot_be_dismissed(unreadable):
-    with pytest.raises(InvalidInput, match="abab: no input in quarantine"):
+    with pytest.raises(InvalidInput, match="abab: no unreadable input"):
         unreadable.dismiss("ab" * 32, by="ada", now=datetime.now(UTC))
 
 

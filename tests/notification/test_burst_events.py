@@ -115,3 +115,17 @@ def test_an_unreadable_report_is_ignored(installation, look, caplog):
     path.write_text("{")
     assert look() == ["first_notice"]
     assert "no notification is sent about this" in caplog.text
+
+
+def test_a_report_written_after_its_burst_was_closed_is_an_event(installation):
+    """Workers may be down for an hour, and GP may answer after it."""
+    installation.first_notice()
+    for burst in (installation.archive.root / "open").glob("sb*"):
+        burst.unlink()
+    ledger = Ledger(installation.settings.notifications)
+    watch = BurstWatch(installation.archive, installation.settings.products, ledger, None)
+    watch.look(NOW)
+    assert not ledger.record(BURST).occurrences
+    installation.report(at=after(90))
+    watch.look(after(91))
+    assert [one.event for one in ledger.record(BURST).occurrences] == ["first_notice", "first_position"]

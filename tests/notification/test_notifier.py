@@ -1,16 +1,20 @@
 """The notifier with real servers: each person is notified once, and escalations follow without an answer."""
 
+import errno
 import threading
 from datetime import UTC, datetime, timedelta
+from unittest.mock import MagicMock
 
 import pytest
 
 from mxtvhf.archive.failures import PartFailure, failing_folder
 from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.intake.listen import parts_of
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.kept_lines import read_records
-from mxtvhf.notification.ledger import ATTEMPTS
+from mxtvhf.notification.ledger import ATTEMPTS, Ledger
 from mxtvhf.notification.model import Attempt, DrillOrder
+from mxtvhf.notification.notifier import OWN_PART, Notifier
 from mxtvhf.notification.run_events import decision_wanted
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.reporting.announcement.model import Decision
@@ -223,3 +227,41 @@ def test_of_two_notifiers_one_works(burst, phones):
         for thread in threads:
             thread.join()
     assert len(set(rounds)) == 1
+
+
+def test_a_message_is_sent_once_while_the_ledger_cannot_be_written(burst, phones, monkeypatch):
+    """A full disk repeated the same page with each restart of the notifier."""
+    notifier, log_attempt = burst.notifier(), Ledger.log_attempt
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*_):
+        raise full
+
+    monkeypatch.setattr(Ledger, "log_attempt", refuse)
+
+    def is_refused():
+        try:
+            notifier.round(NOW)
+        except OSError:
+            return True
+        return False
+
+    # The channel sends one message at a time: the first outcome cannot be written, and nothing else is sent.
+    wait_until(is_refused, what="the first message", timeout=60)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            notifier.run(threading.Event())
+    assert len(phones["ada"].got) == 1
+    monkeypatch.setattr(Ledger, "log_attempt", log_attempt)
+    wait_until(lambda: notifier.round(NOW) or not notifier.is_sending, what="the other message", timeout=60)
+    assert len(set(titles(phones["ada"]))) == len(phones["ada"].got) == 2
+    assert [one.state for one in attempts(burst)] == ["sent", "sent"]
+
+
+def test_the_listener_starts_the_same_notifier_again_after_an_error(installation, monkeypatch):
+    started = []
+    monkeypatch.setattr(Notifier, "run", lambda self, *_: started.append(self))
+    part = parts_of(installation.settings, MagicMock(), MagicMock(), MagicMock())[OWN_PART]
+    part(threading.Event(), None)
+    part(threading.Event(), None)
+    assert started[0] is started[1]

@@ -140,6 +140,10 @@ WRONG = {
         f"{DAYS}\n".replace("repeat_days = 1", "until = 2026-03-10"),
         "until is set without repeat_days",
     ),
+    "date as a number": (
+        DAYS.replace("2026-03-01T08:00:00", "20260301"),
+        "shifts.0.start: found 20260301, expected a time such as 2026-03-07T08:00:00",
+    ),
     "typo": (DAYS.replace("repeat_days", "repeats"), "shifts.0.repeats: unknown key"),
     "no calendar": (f'calendar = "none.ics"\n{PEOPLE}', "none.ics: cannot be read"),
     "TOML": ("people", "not TOML"),

@@ -30,13 +30,14 @@ def interval_text(measured: Measurement, unit: str = "") -> str:
     str
         Equal errors as ``+- 0.4``, others as ``(+0.4/-0.5)``.
     """
-    power = floor(log10(abs(measured.value))) if measured.value else 0
+    largest = max(abs(measured.value), measured.error_low or 0.0, measured.error_high or 0.0)
+    power = floor(log10(largest)) if largest else 0
     power = 0 if power in PLAIN_POWERS else power
     scaled = measured.scaled(10.0**-power)
     if scaled.error_low and scaled.error_high:
         digits = _decimals(min(scaled.error_low, scaled.error_high))
         value, low, high = (
-            f"{round(number, digits):.{max(0, digits)}f}"
+            f"{round(number, digits) + 0.0:.{max(0, digits)}f}"  # without a negative zero
             for number in (scaled.value, scaled.error_low, scaled.error_high)
         )
         text = f"{value} +- {low}" if low == high else f"{value} (+{high}/-{low})"

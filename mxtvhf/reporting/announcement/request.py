@@ -8,6 +8,7 @@ from mxtvhf.archive.products import ReportSummary
 from mxtvhf.errors import NothingToDo
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId
+from mxtvhf.settings import LONGEST_S
 
 APPROVE, REJECT = "Approve", "Reject"
 """Options of the answer."""
@@ -18,7 +19,10 @@ class DecisionRequest(Model):
 
     burst_id: BurstId = Field(description="SVOM burst id; the run id is that of the run of mxt_vhf")
     answer_within_s: float | None = Field(
-        default=None, gt=0.0, description="Seconds to wait for an answer; empty for the default"
+        default=None,
+        gt=0.0,
+        le=LONGEST_S,
+        description="Seconds to wait for an answer; empty for the default",
     )
 
 

@@ -19,7 +19,7 @@ from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.model import OnboardVerdict
 from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Origin, Position
-from mxtvhf.models.times import TimelineEntry
+from mxtvhf.models.times import TimelineEntry, duration_text
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report.model import AlertSummary, PhotonSummary, Report, RunRecord
 from mxtvhf.reporting.report.sources import source_warnings
@@ -28,6 +28,9 @@ from mxtvhf.reporting.report.verdict import is_best, verdict_line
 REFERENCE_GP = (
     "GP is the reference GP, not independent: it uses the same method on data that include our photons."
 )
+
+CLOCK_TOLERANCE_S = 1.0
+"""Time after the report, in seconds, up to which a photon is not reported as one of the future."""
 
 BACKGROUND_UNLIKE = (
     "The photons do not match the calibrated background spectrum, so the background was fitted to these "
@@ -102,7 +105,7 @@ def build_report(
         trigger_time=trigger,
         alert=AlertSummary.of(run.alert),
         related=tuple(AlertSummary.of(alert) for alert in run.related),
-        warnings=tuple(_warnings(run, crosscheck)),
+        warnings=(*_clock_warnings(summary, written), *_warnings(run, crosscheck)),
         calibration=_calibration(run),
         version=__version__,
     )
@@ -242,6 +245,19 @@ def _warnings(run: RunRecord, crosscheck: CrossCheck) -> list[str]:
     if run.assumed_calibration:
         found.append(f"Placeholder calibration: {', '.join(run.assumed_calibration)}.")
     return found
+
+
+def _clock_warnings(photons: PhotonSummary | None, written: datetime) -> list[str]:
+    """Return a warning about photons that are later than their report."""
+    if photons is None or photons.last is None:
+        return []
+    ahead = (photons.last - written).total_seconds()
+    if ahead < CLOCK_TOLERANCE_S:
+        return []
+    return [
+        f"The last photon is {duration_text(ahead)} in the future: check the clock of this machine and the "
+        "time of the satellite."
+    ]
 
 
 def _fault_warnings(faults: DetectorFaults) -> list[str]:

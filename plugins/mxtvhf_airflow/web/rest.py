@@ -165,7 +165,9 @@ def bursts(request: Request, session: SessionDep, limit: Limit = 50) -> list[Bur
 @router.get("/quarantine")
 def quarantine(request: Request, limit: Limit = 50) -> list[QuarantineNote]:
     """Return the unreadable inputs with reason and time of reception, newest first."""
-    return Archive(_settings(request).archive).quarantined()[:limit]
+    from mxtvhf.sky_notices.unreadable import unreadable_inputs
+
+    return unreadable_inputs(Archive(_settings(request).archive))[:limit]
 
 
 @router.get("/gaps")

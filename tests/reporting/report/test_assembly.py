@@ -10,13 +10,13 @@ from mxtvhf.errors import Failure
 from mxtvhf.events.lost_time import LostTime
 from mxtvhf.events.patterns import PatternCounts
 from mxtvhf.instrument.pixels import RawBlock, RawLine
-from mxtvhf.instrument.time import met_from_utc
+from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
 from mxtvhf.reporting.report import Report, report_schema
-from mxtvhf.reporting.report.assembly import BACKGROUND_UNLIKE, REFERENCE_GP, photon_summary
+from mxtvhf.reporting.report.assembly import BACKGROUND_UNLIKE, REFERENCE_GP, build_report, photon_summary
 from mxtvhf.reporting.report.schema import schema_text
 from support.project import PROJECT
 from support.reports import (
@@ -184,6 +184,25 @@ def test_warnings_of_earlier_steps_appear_once() -> None:
     made = report(record(warnings=("1 packet missing", "2 corrupt, rejected: wrong CRC")))
     assert made.warnings[:2] == ("1 packet missing.", "2 corrupt, rejected: wrong CRC.")
     assert not any("corrupt" in warning or "packet" in warning for warning in report().warnings)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(140.0, ["142.0 s"]), (0.0, ["2.0 s"]), (-1.5, []), (-9.0, [])]
+)
+def test_photons_of_the_future_give_a_warning(seconds: float, expected: list[str]) -> None:
+    """A wrong clock of the satellite or of this machine used to show only in the order of the timeline."""
+    there = photons()
+    last = utc_from_met(float(there.time.max()))
+    made = build_report(
+        record(), checked(ECLAIRS, VHF), status="final", photons=there,
+        written=last - timedelta(seconds=seconds + 2.0),
+    )  # fmt: skip
+    found = [text for text in made.warnings if "in the future" in text]
+    assert found == [
+        f"The last photon is {ahead} in the future: check the clock of this machine and the time of the "
+        "satellite."
+        for ahead in expected
+    ]
 
 
 def test_an_odd_notice_gives_a_warning() -> None:
