@@ -40,6 +40,12 @@ class Announced:
             return "announcement retracted"
         return "released, sent" if self.release.is_sent else "released, not sent"
 
+    @property
+    def out_words(self) -> str:
+        """Verb of a sentence about the announcement, which tells whether anybody received it."""
+        is_public = self.release.is_sent or self.submission is not None
+        return "is out" if is_public else "is released, though not sent,"
+
 
 @dataclass(frozen=True)
 class AnnouncementBox:

@@ -17,6 +17,8 @@ from mxtvhf.models.position import Position
 
 CALCULATED_EVERY = timedelta(minutes=5)
 """The visibility is calculated for the last multiple of this time, so that refreshes of the page reuse it."""
+UNFOLDED = 5
+"""Number of telescopes in the table; the others are folded."""
 MOST_CURVES = 6
 """Largest number of telescopes in the chart."""
 ALTITUDES = range(0, 91, 15)

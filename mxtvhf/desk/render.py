@@ -17,6 +17,7 @@ from mxtvhf.desk.burst_list import BurstLine, list_sections
 from mxtvhf.desk.burst_page import BurstPage
 from mxtvhf.desk.comments import MAX_COMMENT
 from mxtvhf.desk.duty import DutyBox
+from mxtvhf.desk.followup import UNFOLDED
 from mxtvhf.desk.handover import Handover, announcement_text
 from mxtvhf.desk.notice_result import snr_text
 from mxtvhf.desk.sky_view import origin_word
@@ -195,6 +196,7 @@ def _environment() -> Environment:
         "detector_frame": detector_frame(),
         "max_comment": MAX_COMMENT,
         "followup_files": FOLLOWUP_FILES,
+        "unfolded_telescopes": UNFOLDED,
         "announcement_text": announcement_text,
     }
     environment.tests["is_step"] = lambda name: name.endswith(("_started", "_ended"))

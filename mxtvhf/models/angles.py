@@ -54,11 +54,20 @@ def angle_text(arcsec: float) -> str:
     return f"{arcmin / 60.0:.1f} deg"
 
 
-def radius_text(arcsec: float) -> str:
-    """Format an error radius with two digits in a suitable unit: ``0.36"``, ``48"``, ``4.9'``."""
-    texts = [(_two_digits(arcsec / size), unit) for size, unit in ((1.0, '"'), (60.0, "'"), (3600.0, " deg"))]
-    text, unit = next((one for one in texts if float(one[0]) < 100.0), texts[-1])
-    return text + unit
+def radius_text(arcsec: float, *, beside: float | None = None) -> str:
+    """Format an error radius with two digits in a suitable unit: ``0.36"``, ``48"``, ``4.9'``.
+
+    Parameters
+    ----------
+    arcsec
+        The radius.
+    beside
+        Radius in the same text, arcsec, whose unit is used; None for the suitable one.
+    """
+    sizes = ((1.0, '"'), (60.0, "'"), (3600.0, " deg"))
+    total = arcsec if beside is None else beside
+    size, unit = next((one for one in sizes if float(_two_digits(total / one[0])) < 100.0), sizes[-1])
+    return _two_digits(arcsec / size) + unit
 
 
 def radius_arcsec_text(arcsec: float) -> str:

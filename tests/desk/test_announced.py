@@ -112,7 +112,7 @@ def test_after_a_retraction_by_svom_ours_is_prepared(settings, released):
     Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
     html = html_of(settings, [run()])
     assert "RETRACTED by SVOM" in html
-    assert "is out and must be retracted" in html
+    assert "UTC is released, though not sent, and must be retracted" in html
     (details,) = [one for one in Elements(html).named("details") if one.get("id") == "retract"]
     assert "open" in details
     assert "SVOM retracted the burst.</textarea>" in html
@@ -175,7 +175,7 @@ def test_an_update_with_the_announced_result_needs_no_decision(settings, release
     html = render_burst(page, base="")
     assert "Announcement 1 already has this result. No decision is needed." in html
     assert 'id="answer"' not in html
-    assert "is out</span>" not in render_list([line], quarantined=0, base="")
+    assert ">announcement 1</span>" not in render_list([line], quarantined=0, base="")
 
 
 def test_an_update_that_changes_the_announced_result_says_what(settings, released, put):
@@ -185,7 +185,7 @@ def test_an_update_that_changes_the_announced_result_says_what(settings, release
     box = render_burst(page, base="").split('id="decision"')[1]
     assert "is out; changed since: verdict inconsistent (was " in box
     assert "<em>Approve</em> publishes announcement 2." in box
-    assert "announcement 1 is out</span>" in render_list([line], quarantined=0, base="")
+    assert ">announcement 1</span>" in render_list([line], quarantined=0, base="")
 
 
 def test_a_replay_is_not_covered_by_the_announcement(settings, released, put):

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from mxtvhf.archive.archive import Archive, Retraction
 from mxtvhf.archive.products import product_folder
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import read_kept
@@ -65,7 +66,7 @@ def test_a_retraction_is_confirmed_and_enter_retracts_nothing(page, desk):
     page.get_by_label(RETRACTION).fill("A particle event.")
     page.get_by_role("button", name="Retract", exact=True).focus()
     page.keyboard.press("Enter")
-    words = 'Retract announcement 1, with the reason "A particle event."?'
+    words = f'Retract announcement 1 of {BURST}, with the reason "A particle event."?'
     expect(page.locator("#change-text")).to_have_text(words)
     page.keyboard.press("Enter")
     expect(page.locator("#change")).to_be_hidden()
@@ -115,3 +116,14 @@ def test_a_typed_reason_survives_a_refresh_of_the_page(page, desk, settings):
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#top")).to_contain_text("submitted, GCN 44454")
     expect(page.get_by_label(RETRACTION)).to_have_value("Do not lose me.")
+
+
+def test_the_link_in_the_banner_of_a_retraction_is_readable(page, desk, settings):
+    """It was dark blue on red in the light theme."""
+    retraction = Retraction(ivorn="ivo://org.svom/fsc#x", received=NOW)
+    Archive(settings.archive).mark_retracted(BURST, retraction, is_test=False)
+    desk.pages[f"desk/{BURST}"] = html_of(settings, [run()])
+    page.reload()
+    colour = "one => getComputedStyle(one).color"
+    banner = page.locator(".banner.retracted")
+    assert banner.locator("a").evaluate(colour) == banner.evaluate(colour)

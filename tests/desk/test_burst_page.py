@@ -63,7 +63,8 @@ def test_the_page_has_everything_for_the_decision(settings, put):
     judged = report["localisation"]["onboard"]
     assert len(judged) == 2
     assert all(str(escape(one["explanation"])) in page for one in judged)
-    assert f'<dt>time not received</dt><dd class="number">{100 * report["lost"]["fraction"]:.0f} %' in page
+    lost = report["lost"]
+    assert f'<dt>observing time lost</dt><dd class="number">{100 * lost["fraction"]:.0f} %' in page
     sources = [one["href"].split("?")[0] for one in elements.named("image")]
     assert [one.rsplit("/")[-1] for one in sources] == ["detector.png"]
     folder = product_folder(settings.products, BURST, f"{BURST}__1")
@@ -285,3 +286,14 @@ def test_sources_near_the_position_have_a_layer_of_the_sky_view(settings, put):
 def test_one_source_has_no_table(settings, put):
     put(f"{BURST}__1")
     assert "Sources in the field" not in html_of(settings, [run()])
+
+
+def test_lost_time_is_explained_and_not_shown_beside_complete_packets(settings, put):
+    """ "Packets missing 0 of 104, 1 % of the time" left the reader to guess what was lost."""
+    report = put(f"{BURST}__1")
+    lost = report["lost"] | {"seconds": 3.14, "fraction": 0.0104, "gaps": 2}
+    for missing in (0, 5):
+        put(f"{BURST}__1", lost=lost, packets=report["packets"] | {"missing": missing})
+        html = html_of(settings, [run()])
+        assert ("; 1 % of the observing time lost" in html) is bool(missing)
+        assert "1 %<small>3.1 s in 2 gaps of the photons</small>" in html

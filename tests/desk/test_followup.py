@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from mxtvhf.desk.followup import CALCULATED_EVERY, MOST_CURVES, follow_up
+from mxtvhf.desk.followup import CALCULATED_EVERY, MOST_CURVES, UNFOLDED, follow_up
 from mxtvhf.desk.render import render_burst
 from support.desk import NOW, page_of, position, run
 
@@ -53,6 +53,18 @@ def test_the_page_names_who_can_observe_and_the_assumed_limits(settings, put):
     )
     assert "assumed, unless a telescope has limits of its own" in html
     assert "COLIBRI (F-GFT)" in html
+
+
+def test_the_page_shows_five_telescopes_and_folds_the_rest(settings, put):
+    """On a phone 18 telescopes took 2800 pixels before the list of updates."""
+    put("sb26022802__1")
+    page = page_of(settings, [run()])
+    section = render_burst(page, base="").split('id="follow-up"')[1].split("</section>")[0]
+    first, rest = section.split('<details id="more-telescopes">')
+    assert first.count('<th scope="row">') == UNFOLDED
+    more = len(page.follow_up.visible) - UNFOLDED
+    assert f"{more} more telescopes</summary>" in rest
+    assert rest.count('<th scope="row">') == more
 
 
 @pytest.mark.parametrize("dec", [90.0, -90.0])

@@ -106,7 +106,13 @@ def test_the_page_shows_the_joint_position(settings, put, receive):
     report = put(f"{BURST}__1")
     receive(report, ra_dec_error=0.01, mission="Swift", instrument="XRT")
     page = page_of(settings, [run()])
-    assert page.joint_position is None or "R90" in page.joint_position.words
+    assert "R90" in page.joint_position.words
+    html = html_of(settings, [run()])
+    positions, others = (
+        html.split(f'id="{name}"')[1].split("</section>")[0] for name in ("positions", "other-missions")
+    )
+    assert "Joint position, for comparison only and never announced: RA " in positions
+    assert "Joint position" not in others
 
 
 def test_the_report_has_the_coincidences_and_says_what_was_not_checked(tmp_path):

@@ -118,6 +118,25 @@ def test_no_page_overflows_and_the_browser_logs_no_error(opened, desk, width):
         assert [one for one in page.complaints if "404" not in one] == [], path
 
 
+@pytest.mark.parametrize("width", [1000, 1280, 1400, 1500, 1600, 1920])
+def test_no_table_is_cut(opened, width):
+    """Positions and Updates were cut on the right; nothing showed that they could be scrolled."""
+    page = opened(f"desk/{BURST}", width)
+    for name in ("#positions", "#history"):
+        assert page.locator(f"{name} .scroll").evaluate("(one) => one.scrollWidth <= one.clientWidth"), name
+
+
+def test_on_a_phone_the_windows_of_a_telescope_are_lines_below_each_other(opened):
+    """Two windows were two ragged columns beside a stretched mark."""
+    page = opened(f"desk/{BURST}", 390)
+    page.locator("#more-telescopes summary").click()
+    cells = page.locator("#follow-up td[data-label^=From]").filter(has=page.locator(".window + .window"))
+    assert cells.count()
+    first, second = (cells.first.locator(".window").nth(number).bounding_box() for number in (0, 1))
+    assert first["x"] == second["x"]
+    assert first["y"] + first["height"] <= second["y"]
+
+
 @pytest.mark.parametrize("width", [390, 1000, 1280, 1920])
 def test_the_result_and_the_decision_come_first_and_the_context_fills_the_space_below(opened, width):
     """A tall context stretched the headline's card to three times its content."""

@@ -44,7 +44,7 @@ function ask(form) {
   const place = position?.selectedOptions[0].dataset.place;
   const other = position?.selectedIndex > 0 ? ` ${notRecommended(position)}` : "";
   const title = form.closest("details").querySelector("summary").textContent;
-  document.getElementById("change-text").textContent = `${title}${place ? `: announce ${place} in its place` : ""}, with the reason "${reason}"?${other}`;
+  document.getElementById("change-text").textContent = `${title} of ${form.dataset.burst}${place ? `: announce ${place} in its place` : ""}, with the reason "${reason}"?${other}`;
   const yes = document.getElementById("change-yes");
   yes.textContent = WORDS[action];
   yes.hidden = false;

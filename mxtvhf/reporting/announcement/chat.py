@@ -6,7 +6,7 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 
 from mxtvhf.models.position import Position
-from mxtvhf.models.times import nearest_second
+from mxtvhf.models.times import nearest_second, utc_text
 from mxtvhf.reporting.announcement.content import Announcement
 from mxtvhf.reporting.announcement.numbers import at_90, interval_text
 from mxtvhf.reporting.report.assembly import position_radius_text
@@ -33,7 +33,9 @@ def message(announced: Announcement) -> str:
 
 def _result(announced: Announcement) -> list[str]:
     measured = SEPARATOR.join(_measured(announced))
-    return [_place(announced.position), *filter(None, [announced.choice_words]), measured]
+    trigger = announced.report.trigger_time
+    t0 = [] if trigger is None else [f"T0 {utc_text(trigger).replace('T', ' ').removesuffix('Z')} UTC"]
+    return [_place(announced.position), *t0, *filter(None, [announced.choice_words]), measured]
 
 
 def _place(position: Position) -> str:

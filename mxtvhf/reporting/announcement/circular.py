@@ -320,11 +320,12 @@ def _column(fit: SpectralFit) -> str:
     if not fit.nh_free:
         return f"an absorbing column fixed at N_H = {_cm2(fit.nh_1e22_cm2.value)}"
     galactic = fit.nh_galactic_1e22_cm2
-    beside = "" if galactic is None else f" (Galactic: {_cm2(galactic)}, HI4PI)"
     if fit.nh_determined is False:
+        beside = "" if galactic is None else f" (Galactic: {_cm2(galactic)}, HI4PI)"
         return f"an absorbing column that the data do not constrain{beside}"
     column = fit.nh_90_1e22_cm2 or at_90(fit.nh_1e22_cm2)
-    return f"N_H = {interval_text(column.scaled(1e22), 'cm^-2')}{beside}"
+    share = "" if galactic is None else f", including the Galactic column of {_cm2(galactic)} (HI4PI)"
+    return f"a total N_H = {interval_text(column.scaled(1e22), 'cm^-2')}{share}"
 
 
 def _cm2(column_1e22: float) -> str:

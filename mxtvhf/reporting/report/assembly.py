@@ -135,8 +135,11 @@ def position_radius_text(position: Position) -> str:
         return "unknown"
     if position.r90_stat_arcsec is None:
         return radius_text(position.r90_arcsec)
-    parts = f"stat {radius_text(position.r90_stat_arcsec)}, sys {radius_text(position.r90_sys_arcsec)}"
-    return f"{radius_text(position.r90_arcsec)} ({parts})"
+    total = position.r90_arcsec
+    stat, sys = (
+        radius_text(one, beside=total) for one in (position.r90_stat_arcsec, position.r90_sys_arcsec)
+    )
+    return f"{radius_text(total)} (stat {stat}, sys {sys})"
 
 
 def headline(report: Report, position: Position | None) -> str:

@@ -234,7 +234,8 @@ def test_circular_word_by_word():
         ),
         (
             {"nh_free": True, "nh_galactic_1e22_cm2": 0.05},
-            "N_H = (1.0 +- 1.0) x 10^21 cm^-2 (Galactic: 5.0 x 10^20 cm^-2, HI4PI).",
+            "a total N_H = (1.0 +- 1.0) x 10^21 cm^-2, including the Galactic column of 5.0 x 10^20 cm^-2 "
+            "(HI4PI).",
         ),
         (
             {"nh_free": True, "nh_determined": False, "nh_galactic_1e22_cm2": 0.05},
@@ -417,6 +418,15 @@ def test_no_detection_is_announced_as_an_upper_limit_and_not_as_a_position_of_mx
 def test_another_position_with_a_detection_is_not_an_upper_limit():
     found = report(localisation=LOCALISATION)
     assert "upper limit" not in circular(announcement(found, position=ECLAIRS)).decode()
+
+
+def test_the_message_has_t0_and_one_unit_for_all_radii():
+    """A reader of the chat could not tell when the burst was; the bracket mixed arcmin and arcsec."""
+    wide = place(212.5, -12.73, 103.0, label="photons", r90_stat_arcsec=100.0, r90_sys_arcsec=25.0, time=T0)
+    text = message(announcement(report(best_position=wide, positions=(ECLAIRS, wide))))
+    assert "\nT0 2026-05-11 11:00:32.123 UTC\n" in text
+    assert "R90 1.7' (stat 1.7', sys 0.42')" in text
+    assert "T0" not in message(announcement(report(trigger_time=None)))
 
 
 def test_the_choice_of_another_position_hides_no_detection():

@@ -66,8 +66,8 @@ def test_the_report_says_what_was_not_received() -> None:
         ],
         "n_photons": 3,
     }
-    assert '<dt>time not received</dt><dd class="number">32 %</dd>' in page_of(made)
-    assert "time not received" not in page_of(report())
+    assert '<dt>observing time lost</dt><dd class="number">32 %</dd>' in page_of(made)
+    assert "observing time lost" not in page_of(report())
 
 
 def test_times_are_utc_with_milliseconds() -> None:
