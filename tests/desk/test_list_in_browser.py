@@ -24,6 +24,7 @@ def line(number, **more):
         "state": State.FINAL,
         "address": "x",
         "since": NOW - timedelta(hours=number),
+        "trigger_time": NOW - timedelta(hours=number),
         "verdict": "consistent",
         "verdict_words": "consistent with ECLAIRs, 7.19' away",
         "best": position(ra=(37.3 * number) % 360.0, r90=10.0 + (7 * number) % 90),
