@@ -130,19 +130,6 @@ def test_the_radius_contains_a_bright_source_with_a_skewed_core():
     assert np.mean(inside) > 0.7
 
 
-def test_a_skew_is_more_probable_than_a_symmetric_core():
-    """A lower probability draws the position to that of a symmetric core, and the radius is too small."""
-    assert PSF.skew_probability > 0.8
-    with_less = replace(PSF, skew_probability=0.7)
-    errors = []
-    for seed in range(4):
-        x, y = photons(seed, 3000, optics=Optics(skew=0.2))
-        fits = [both(x, y, psf)[1] for psf in (PSF, with_less)]
-        errors.append([np.hypot(fit.x - PLACE[0], fit.y - PLACE[1]) for fit in fits])
-    packaged, less = np.mean(errors, axis=0)
-    assert packaged < less
-
-
 def test_a_wider_core_is_recovered():
     optics = Optics(core_fwhm_arcmin=12.0)
     widths = [both(*photons(seed, 2000, optics=optics))[1].shape.stretch for seed in range(5)]

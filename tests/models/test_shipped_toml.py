@@ -67,15 +67,13 @@ FILES: dict[str, type[BaseModel]] = {
         for path in sorted(CALIBRATION.glob("*.toml"))
     },
 }
-SHAPE = {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma", "skew_probability"}
 OPTIONAL = {
     "alignment_001.toml": {"valid_until"},
     "background_002.toml": {"vignetting", "continua", "lines", "kt_kev", "nh_cm2"},
     "cone_search.toml": {"error_kind", "default_r90_arcsec"},
     "missions.toml": {"unstated_r90_deg"},
     "observatories.toml": {"of_mission", "altitude_deg"},
-    "psf_002.toml": SHAPE,
-    "psf_003.toml": SHAPE,
+    "psf_002.toml": {"roll_deg", "roll_sigma_deg", "elongation_sigma", "skew_sigma", "skew_probability"},
     "source_templates.toml": {"share"},
     "bursts.toml": {
         *("grb_name", "mxt_start", "eclairs_snr", "mxt_snr", "note", "eclairs", "mxt", "refined"),
@@ -234,9 +232,9 @@ def test_each_number_of_another_type_is_named(name, wrong, tmp_path):
         ("instrument/caldb/gain_001.toml", "kev_per_channel", 2.5),  # eV
         ("instrument/caldb/gain_001.toml", "reference_temperature_k", -65.0),  # Celsius
         ("instrument/caldb/redistribution_001.toml", "pair_energy_ev", 0.00365),  # keV
-        ("instrument/caldb/psf_003.toml", "core_fwhm_arcmin", 600.0),  # arcsec
-        ("instrument/caldb/psf_003.toml", "roll_deg", 300.0),  # arcmin
-        ("instrument/caldb/psf_003.toml", "elongation_sigma", 10.0),  # percent
+        ("instrument/caldb/psf_002.toml", "core_fwhm_arcmin", 600.0),  # arcsec
+        ("instrument/caldb/psf_002.toml", "roll_deg", 300.0),  # arcmin
+        ("instrument/caldb/psf_002.toml", "elongation_sigma", 10.0),  # percent
         ("simulator/readout.toml", "charge_sharing.cloud_sigma_um", 6000.0),  # nm
         ("simulator/readout.toml", "charge_sharing.threshold_kev", 40.0),  # eV
         ("analysis/analysis.toml", "band.energy_kev", [300.0, 10000.0]),  # eV
