@@ -131,8 +131,8 @@ def run(stack, settings):
 def told(settings, nats):
     """Return a function that sends queued messages to NATS and returns those of a run.
 
-    It waits for the last message of each step: the process of a step queues it after Airflow knows the step's
-    end, and so after the end of the run.
+    After the end of the run it waits for the last message of each step, which the process of the step queues
+    after Airflow knows the step's end.
     """
 
     async def use(run_id):
@@ -151,8 +151,8 @@ def told(settings, nats):
 
         def is_complete():
             found[:] = asyncio.run(use(run_id))
-            last = {getattr(one, "task_id", None): getattr(one, "state", None) for one in found}
-            return "started" not in last.values()
+            last = {getattr(one, "task_id", "run"): one.state for one in found if one.kind in ("run", "step")}
+            return last.get("run") in (None, "started") or "started" not in last.values()
 
         wait_until(is_complete, what=f"the messages of {run_id}", timeout=60)
         return found
