@@ -115,7 +115,10 @@ class SkyNotices:
             stop.wait(max(time.monotonic() - last, self.precedence.pause_s))
 
     def _rest(self) -> Iterator[_Stored]:
-        """Return the notices that the index lacks, as after another process set it aside; note if none is."""
+        """Return the notices that the index lacks, for example because another process set it aside.
+
+        If none is missing, the store is told that all are read.
+        """
         backlog = self.store.missing()
         if (first := next(backlog, None)) is None:
             self.store.note_all_read()

@@ -91,17 +91,15 @@ def start_processing(
     rejected as well.
     """
     unreadable = unreadable_source(conf, _settings(request).input_folders())
-    try:
-        # The files of an input that was submitted before may be gone.
-        run_id, created = (
-            (run_id_of(conf.burst_id, conf.sequence), False)
-            if unreadable
-            else start_run(conf, user.get_name())
-        )
-    except InvalidInput as error:
-        raise HTTPException(422, str(error)) from None
-    except Retriable as error:
-        raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
+    # The files of an input that was submitted before may be gone.
+    run_id, created = run_id_of(conf.burst_id, conf.sequence), False
+    if not unreadable:
+        try:
+            run_id, created = start_run(conf, user.get_name())
+        except InvalidInput as error:
+            raise HTTPException(422, str(error)) from None
+        except Retriable as error:
+            raise HTTPException(503, str(error), headers={"Retry-After": "5"}) from None
     found = find_run(run_id, session)
     if found is None and unreadable:
         raise HTTPException(422, unreadable)
