@@ -25,8 +25,9 @@ from benchmarks.timing import in_turn, print_times
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
-from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
 from mxtvhf.telemetry.crc import crc16
+from mxtvhf.telemetry.decode import decode_stream
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
 from mxtvhf.telemetry.layout import Records, layout
 from mxtvhf.telemetry.payload import photons as unpack
 from mxtvhf.telemetry.payload import slot_blocks

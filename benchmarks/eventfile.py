@@ -32,7 +32,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.calibration import packaged_store
 from mxtvhf.instrument.pointing import Pointing
 from mxtvhf.simulator.pointing import moving_attitude
-from mxtvhf.telemetry import encode_photons, encode_pointing
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
 from mxtvhf.workflow.steps.photons_extraction import photons_extraction
 
 HEADER = EventHeader(burst_id=BURST, ivorn="ivo://x", obs_id="1", date=datetime(2026, 5, 11, tzinfo=UTC))

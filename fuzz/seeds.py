@@ -29,7 +29,7 @@ from mxtvhf.events.event_file import write_event_file
 from mxtvhf.events.header import EventHeader
 from mxtvhf.reporting.messages import IntakeMessage, RunMessage, StepMessage
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.decode import decode_stream
 from mxtvhf.telemetry.framing import find_frames
 from mxtvhf.telemetry.layout import layout
 

@@ -21,7 +21,7 @@ from mxtvhf.events.attitude_file import read_attitude_product
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.messages.model import read_message
-from mxtvhf.telemetry import bursts_in, decode_stream
+from mxtvhf.telemetry.decode import bursts_in, decode_stream
 from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26051102"

@@ -17,11 +17,11 @@ from .localisation.position import localise as localise
 from .notices.alert import Alert as Alert
 from .notices.burst import burst_trigger_time as burst_trigger_time
 from .notices.voevent import read_alert as read_alert
-from .reporting.report import Report as Report
 from .reporting.report.followup_files import write_followup_files as write_followup_files
+from .reporting.report.model import Report as Report
 from .simulator.scenario import scenario_of as scenario_of
 from .simulator.scenario import write_scenario as write_scenario
-from .telemetry import decode_stream as decode_stream
+from .telemetry.decode import decode_stream as decode_stream
 from .workflow.local import process_burst as process_burst
 from .workflow.steps.crosscheck_positions import crosscheck_positions as crosscheck_positions
 from .workflow.steps.fits_feed import fits_feed as fits_feed

@@ -18,7 +18,7 @@ from mxtvhf.errors import InvalidInput, NewerVersion
 from mxtvhf.models.text import is_utf8
 
 if TYPE_CHECKING:
-    from mxtvhf.reporting.report import Report
+    from mxtvhf.reporting.report.model import Report
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 """Range of valid years. SVOM was launched in 2024, so other years are mistakes."""
@@ -274,7 +274,7 @@ def given_report(path: Path) -> tuple[Report, str]:
     from pydantic_core import from_json
 
     from mxtvhf.reporting.announcement.question import report_at
-    from mxtvhf.reporting.report import Report
+    from mxtvhf.reporting.report.model import Report
 
     try:
         return report_at(path)

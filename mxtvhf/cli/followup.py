@@ -27,7 +27,7 @@ from mxtvhf.settings import read_settings
 if TYPE_CHECKING:
     from mxtvhf.followup.model import Visibility
     from mxtvhf.models.position import Position
-    from mxtvhf.reporting.report import Report
+    from mxtvhf.reporting.report.model import Report
 
 
 def followup(

@@ -169,7 +169,7 @@ def process(
     """Run the whole chain on a notice and its packets without Airflow, and print the headline."""
     from mxtvhf.catalogues.store import CatalogueStore
     from mxtvhf.models.kept import read_kept
-    from mxtvhf.reporting.report import Report
+    from mxtvhf.reporting.report.model import Report
     from mxtvhf.workflow.local import process_burst
 
     check_order(alert, packets)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from mxtvhf.archive.products import ReportSummary
-from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.crosscheck.model import BurstVerdict
 from mxtvhf.desk.files import DeskFiles
 from mxtvhf.desk.notice_result import kind_of_notices, notice_result
 from mxtvhf.desk.shown_run import newest_reported

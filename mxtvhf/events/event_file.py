@@ -45,7 +45,8 @@ from mxtvhf.events.header import (
     sky_image,
     table_cards,
 )
-from mxtvhf.events.patterns import GradedEvents, PatternCounts, reconstruct
+from mxtvhf.events.model import PatternCounts
+from mxtvhf.events.patterns import GradedEvents, reconstruct
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, observing_time, pointing_limits, stable_pointing
 from mxtvhf.instrument.calibration import Alignment, Calibration, CalibrationStore, Gain, packaged_store

@@ -30,15 +30,13 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mxtvhf.events.model import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import RawMask
-from mxtvhf.models.base import Model
-from mxtvhf.models.quantities import Fraction
 
 INVALID_GRADE = 13
 """Grade of pixel entries in invalid patterns, which no single photon makes."""
@@ -54,24 +52,6 @@ _GRADES[4, [2, 0, 0, 2], [2, 2, 0, 0]] = (9, 10, 11, 12)
 
 Grades = npt.NDArray[np.int16]
 Indices = npt.NDArray[np.intp]
-
-
-class PatternCounts(Model):
-    """Number of reconstructed events of each kind."""
-
-    singles: int = Field(ge=0)
-    doubles: int = Field(ge=0)
-    triples: int = Field(ge=0)
-    quadruples: int = Field(ge=0)
-    invalid_pixels: int = Field(ge=0)
-    """Pixel entries in invalid patterns; they are left out."""
-    pile_up: Fraction
-    """Estimated fraction of the events that hold the charge of more than one photon."""
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixel entries in all patterns."""
-        return self.singles + 2 * self.doubles + 3 * self.triples + 4 * self.quadruples + self.invalid_pixels
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,22 +10,32 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 import erfa
-from astropy.time import Time
-from astropy.utils import iers
 
 from mxtvhf.instrument.constants import instrument
 
-# Set before the first conversion, in which astropy looks for an up-to-date table, by default also in the
-# network, and warns if the table has expired.
-iers.conf.auto_download = False
-iers.conf.auto_max_age = None
+if TYPE_CHECKING:
+    from astropy.time import Time
+
+
+@cache
+def _time() -> type[Time]:
+    """Import astropy's time at the first conversion: most processes only show times, and it takes long."""
+    from astropy.time import Time
+    from astropy.utils import iers
+
+    # Set before the first conversion, in which astropy looks for an up-to-date table, by default also in the
+    # network, and warns if the table has expired.
+    iers.conf.auto_download = False
+    iers.conf.auto_max_age = None
+    return Time
 
 
 @cache
 def _epoch() -> Time:
-    return Time(instrument().time.epoch_utc.rstrip("Z"), scale="utc").tt
+    return _time()(instrument().time.epoch_utc.rstrip("Z"), scale="utc").tt
 
 
 def met_from_utc(moment: datetime) -> float:
@@ -36,7 +46,8 @@ def met_from_utc(moment: datetime) -> float:
     moment
         Time with a time zone.
     """
-    return float((Time(moment.astimezone(UTC).replace(tzinfo=None), scale="utc").tt - _epoch()).to_value("s"))
+    utc = _time()(moment.astimezone(UTC).replace(tzinfo=None), scale="utc")
+    return float((utc.tt - _epoch()).to_value("s"))
 
 
 def utc_from_met(met: float) -> datetime:

@@ -13,7 +13,7 @@ from mxtvhf.intake.planned import SEQUENCE, PlannedRun, planned_folder, planned_
 from mxtvhf.models.kept import log_once
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.decode import decode_stream
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mxtvhf.intake.open_bursts import OpenBursts
 from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.models.text import escaped
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.telemetry import bursts_in
+from mxtvhf.telemetry.decode import bursts_in
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from types import FrameType
 from mxtvhf.archive.archive import Archive
 from mxtvhf.archive.stream_gaps import StreamGap
 from mxtvhf.errors import InvalidInput
+from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.intake.gcn_circulars import name_from_circular
 from mxtvhf.intake.gcn_kafka import GcnAccess, GcnKafka
 from mxtvhf.intake.inbox import Inbox, OtherMissionsInbox
@@ -58,6 +59,7 @@ def listen(settings: Settings, api: AirflowApi, heartbeat: Path | None = None) -
         signal.signal(number, ask_to_stop)
     # The kernel sends SIGIO if a process opens a file under the inbox's lease; by default it ends ours.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
+    utc_from_met(0.0)  # reads the leap seconds, so that the first packets need not wait for them
     notes = IntakeNotes(settings)
     intake = Intake(
         Archive(settings.archive), api, settings.intake, settings.products, notes.quarantined, heartbeat

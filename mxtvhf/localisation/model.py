@@ -6,11 +6,23 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from mxtvhf.instrument.pixels import RawBlock, RawLine, RawPixel
-from mxtvhf.localisation.detector_faults import DetectorFaults
+from mxtvhf.instrument.pixels import (
+    RawBlock,
+    RawLine,
+    RawMask,
+    RawPixel,
+    blocks_mask,
+    blocks_text,
+    line_mask,
+    lines_text,
+    pixel_mask,
+)
 from mxtvhf.models.base import Model
 from mxtvhf.models.position import Position
 from mxtvhf.models.product import Product
+
+_MOST_NAMED = 5
+"""Number of hot pixels that a text lists."""
 
 
 class CredibleRegion(Model):
@@ -106,6 +118,48 @@ class FluxLimit(Model):
     """Hydrogen column, 1e22/cm2."""
     flux: float
     """Mean absorbed flux, 0.3-10 keV, erg/cm2/s."""
+
+
+class DetectorFaults(Model):
+    """Pixels to exclude in addition to the bad pixels of the calibration, in raw coordinates."""
+
+    hot_pixels: tuple[RawPixel, ...] = ()
+    """Single pixels or clusters with too many photons, in total or within a short time, for any source."""
+    noisy_lines: tuple[RawLine, ...] = ()
+    """Rows and columns with too many photons, in total or within a short time."""
+    dead_lines: tuple[RawLine, ...] = ()
+    """Rows and columns with too few photons."""
+    dead_blocks: tuple[RawBlock, ...] = ()
+    """Squares with too few photons."""
+    dead_pixels: tuple[RawPixel, ...] = ()
+    """Pixels with too few photons; searched only in the noise map of many runs."""
+    n_photons: int | None = None
+    """Photons of hot pixels and noisy lines, which were excluded; None in records older than this field."""
+
+    def mask(self) -> RawMask:
+        """Return the mask of the detector, ``[row, column]``, True where a pixel is excluded."""
+        lines = line_mask((*self.noisy_lines, *self.dead_lines))
+        pixels = pixel_mask((*self.hot_pixels, *self.dead_pixels))
+        return RawMask(lines | pixels | blocks_mask(self.dead_blocks))
+
+    def text(self) -> str:
+        """Return the list of faults as text that starts with a semicolon; empty without faults."""
+        found = []
+        if self.hot_pixels:
+            listed = ", ".join(f"({column}, {row})" for column, row in self.hot_pixels[:_MOST_NAMED])
+            plural = "s" if len(self.hot_pixels) > 1 else ""
+            found.append(f"excluded {len(self.hot_pixels)} hot pixel{plural} (column, row): {listed}")
+        if self.noisy_lines:
+            found.append(f"excluded noisy {lines_text(self.noisy_lines)}")
+        if self.dead_lines:
+            found.append(f"excluded dead {lines_text(self.dead_lines)}")
+        if self.dead_blocks:
+            found.append(f"excluded dead {blocks_text(self.dead_blocks)}")
+        if self.dead_pixels:
+            found.append(f"excluded {len(self.dead_pixels)} dead pixels")
+        if self.n_photons:
+            found.append(f"excluded {self.n_photons} photons of detector noise")
+        return "".join(f"; {one}" for one in found)
 
 
 class Localisation(Model):

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from mxtvhf.instrument.calibration import BadPixels, PastRunsRecord
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import RawMask, RawPixel, blocks_mask, pixels_of
-from mxtvhf.localisation.detector_faults import DetectorFaults, faults_of_image
+from mxtvhf.localisation.detector_faults import faults_of_image
+from mxtvhf.localisation.model import DetectorFaults
 from mxtvhf.models.arrays import Floats
 from mxtvhf.models.times import utc_text
 

@@ -18,8 +18,9 @@ from mxtvhf.instrument.psf import LobsterEyePsf, SeparablePsf, detector_pixels
 from mxtvhf.localisation.background import BackgroundDensities
 from mxtvhf.localisation.constants import detection_constants
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
+from mxtvhf.localisation.detector_faults import find_detector_faults
 from mxtvhf.localisation.likelihood import SourceFit, log_prior_of_cells, whole_field
+from mxtvhf.localisation.model import DetectorFaults
 from mxtvhf.localisation.posterior import PositionPosterior, position_posterior
 from mxtvhf.localisation.prior import PositionPrior
 from mxtvhf.localisation.scene import Scene

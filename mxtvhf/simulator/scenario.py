@@ -42,7 +42,7 @@ from mxtvhf.simulator.onboard import onboard_results
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude, seen_with
 from mxtvhf.simulator.readout import read_out
-from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
+from mxtvhf.telemetry.encode import encode_onboard, encode_photons, encode_pointing
 
 DEFAULT_COUNTS = 300.0
 MAX_PHOTONS = 1e6

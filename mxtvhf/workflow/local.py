@@ -29,7 +29,8 @@ from mxtvhf.models.text import escaped, is_utf8
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.reporting.report import RunRecord, draw_figures
+from mxtvhf.reporting.report.figures import draw_figures
+from mxtvhf.reporting.report.model import RunRecord
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpRequest, GpStatus, GpUnknownJobError
 from mxtvhf.workflow.gp.polling import Polling

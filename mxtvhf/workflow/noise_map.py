@@ -13,7 +13,7 @@ from mxtvhf.instrument.calibration import BadPixels, CalibrationStore, packaged_
 from mxtvhf.instrument.constants import pixel_scale_arcsec
 from mxtvhf.instrument.time import utc_from_met
 from mxtvhf.localisation.constants import detection_constants
-from mxtvhf.localisation.detector_faults import DetectorFaults
+from mxtvhf.localisation.model import DetectorFaults
 from mxtvhf.localisation.noise_map import NoiseMap, bad_pixels_of, bad_pixels_text, empty_noise_map
 from mxtvhf.workflow.past_runs import longest_runs, run_name, write_calibration_file
 from mxtvhf.workflow.steps.vhf_localisation import in_band, vhf_localisation

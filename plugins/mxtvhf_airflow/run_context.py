@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.catalogues.model import CatalogueAnswer
     from mxtvhf.catalogues.store import CatalogueStore
-    from mxtvhf.crosscheck import CrossCheck
-    from mxtvhf.crosscheck.model import GpOutcome
-    from mxtvhf.reporting.report import ReportProducts
+    from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
+    from mxtvhf.reporting.report.model import ReportProducts
     from mxtvhf.sky_notices.store import SkyStore
     from mxtvhf.workflow.steps.fits_feed import EventProduct
     from mxtvhf.workflow.steps.photons_extraction import Extraction
@@ -152,13 +151,13 @@ class RunContext:
 
     def preliminary(self) -> ReportProducts | None:
         """Return the result of ``preliminary_report``; None if it failed or has not ended."""
-        from mxtvhf.reporting.report import ReportProducts
+        from mxtvhf.reporting.report.model import ReportProducts
 
         return self._read_if_done("preliminary_report", ReportProducts)
 
     def crosscheck(self) -> CrossCheck:
         """Return the result of ``crosscheck_positions``."""
-        from mxtvhf.crosscheck import CrossCheck
+        from mxtvhf.crosscheck.model import CrossCheck
 
         return self.read("crosscheck_positions", CrossCheck)
 

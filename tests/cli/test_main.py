@@ -14,7 +14,7 @@ import pytest
 from mxtvhf import __version__
 from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.models.angles import separation_arcsec
-from mxtvhf.reporting.report import report_schema
+from mxtvhf.reporting.report.model import report_schema
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from support.commands import mxtvhf, mxtvhf_process
 from support.project import PROJECT

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
 from mxtvhf.catalogues.store import CatalogueStore
-from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.association import CONE_R90, around, associate
 from mxtvhf.crosscheck.bayes import hypotheses, log10_bayes_factor, probability, source_priors
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.crosscheck import crosscheck
+from mxtvhf.crosscheck.model import BurstVerdict, GpOutcome
 from mxtvhf.models.angles import WHOLE_SKY_DEG2, separation_arcsec
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert

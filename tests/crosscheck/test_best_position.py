@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mxtvhf.crosscheck import BurstVerdict, crosscheck
 from mxtvhf.crosscheck.best_position import CHAIN, recommend
-from mxtvhf.crosscheck.model import CrossCheck, GpOutcome, PhotonEvidence, PositionPair, Verdict
+from mxtvhf.crosscheck.crosscheck import crosscheck
+from mxtvhf.crosscheck.model import BurstVerdict, CrossCheck, GpOutcome, PhotonEvidence, PositionPair, Verdict
 from mxtvhf.crosscheck.pairs import compare
 from mxtvhf.crosscheck.shared_data import data_group, share_data
 from mxtvhf.models.position import Origin, Position

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.catalogues.bright import known_source
-from mxtvhf.crosscheck import compare, crosscheck
 from mxtvhf.crosscheck.best_position import recommend
 from mxtvhf.crosscheck.claims import RULE_UNKNOWN
+from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, Verdict
-from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, p_text, verdict_of
+from mxtvhf.crosscheck.pairs import NOT_INDEPENDENT, compare, p_text, verdict_of
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.notices.alert import Alert

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
-from mxtvhf.crosscheck import BurstVerdict, crosscheck
+from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.flux import band_factor, flux_match
-from mxtvhf.crosscheck.model import CrossCheck, GpOutcome, MeasuredFlux
+from mxtvhf.crosscheck.model import BurstVerdict, CrossCheck, GpOutcome, MeasuredFlux
 from mxtvhf.models.position import Origin, Position
 from support.positions import place
 

@@ -19,7 +19,7 @@ from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.release import release
 from mxtvhf.reporting.announcement.submission import name_event, record_submission
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from support.desk import BURST, HOSTILE, NOW, Elements, html_of, page_of, run
 
 RUN = f"{BURST}__1"

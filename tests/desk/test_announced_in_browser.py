@@ -11,7 +11,7 @@ from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.release import release
 from mxtvhf.reporting.announcement.submission import record_submission
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from support.browser import opened
 from support.desk import BURST, NOW, html_of, run
 from support.desk_server import desk_server

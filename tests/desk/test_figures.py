@@ -6,7 +6,7 @@ from mxtvhf.archive.products import product_folder
 from mxtvhf.desk.figures import awaits_figures, draw, figure
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import write_report
+from mxtvhf.reporting.report.write import write_report
 from support.reports import ECLAIRS, VHF, WRITTEN, checked, photons, record
 
 BURST, RUN = "sb26030704", "sb26030704__1"

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from mxtvhf.catalogues.model import CatalogueSource
-from mxtvhf.crosscheck import crosscheck
+from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.models.position import Origin
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from support.desk import BURST, answer, html_of, run
 from support.paragraphs import long_paragraphs
 from support.reports import ECLAIRS, GRM, VHF, checked, localisation, page_of, position, record, report

@@ -25,6 +25,7 @@ def test_utc_to_met_and_back(moment):
 
 
 def test_an_expired_leap_second_table_is_neither_renewed_nor_refused(monkeypatch):
+    met_from_utc(datetime(2026, 2, 28, tzinfo=UTC))  # the first conversion makes the setting
     asked = []
 
     def refuse(*address, **_):

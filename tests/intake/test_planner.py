@@ -18,7 +18,7 @@ from mxtvhf.intake.spool import ReceivedMessage
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.settings import IntakePolicy
 from mxtvhf.simulator.notices import write_notice
-from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.decode import decode_stream
 from mxtvhf.telemetry.framing import find_frames
 from mxtvhf.telemetry.layout import layout
 from support.arrivals import NOON, retraction_of, seconds

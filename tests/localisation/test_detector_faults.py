@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from mxtvhf.instrument.pixels import RawBlock, RawLine, RawPixel, blocks_mask, line_mask, pixel_mask
 from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import localise
-from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
-from mxtvhf.localisation.model import Localisation
+from mxtvhf.localisation.detector_faults import find_detector_faults
+from mxtvhf.localisation.model import DetectorFaults, Localisation
 from mxtvhf.simulator.photons import simulate_photons
 
 GOOD = np.ones((256, 256), dtype=bool)

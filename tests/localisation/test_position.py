@@ -13,8 +13,8 @@ from mxtvhf.instrument.psf import LobsterEyePsf
 from mxtvhf.localisation import likelihood
 from mxtvhf.localisation.background import BackgroundDensities, background_spectra
 from mxtvhf.localisation.counts import Counts
-from mxtvhf.localisation.detector_faults import DetectorFaults
 from mxtvhf.localisation.hot_pixels import hot_pixels
+from mxtvhf.localisation.model import DetectorFaults
 from mxtvhf.localisation.photon_weights import energy_weights
 from mxtvhf.localisation.position import bad_pixel_mask, default_psf, detector_image, localise, ts_threshold
 from mxtvhf.simulator.photons import simulate_photons

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from astropy.coordinates import SkyCoord
 
-from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.crosscheck.model import BurstVerdict
 from mxtvhf.notification.burst_events import BurstWatch
 from mxtvhf.notification.ledger import Ledger
 from support.duty import BURST, NOW, after

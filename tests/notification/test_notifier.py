@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from mxtvhf.archive.failures import PartFailure, failing_folder
-from mxtvhf.crosscheck import BurstVerdict
+from mxtvhf.crosscheck.model import BurstVerdict
 from mxtvhf.intake.listen import parts_of
 from mxtvhf.models.files import write_atomically
 from mxtvhf.models.kept_lines import read_records

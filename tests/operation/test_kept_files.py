@@ -62,7 +62,7 @@ from mxtvhf.reporting.messages import (
     StepMessage,
 )
 from mxtvhf.reporting.messages.model import Envelope
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.simulator.gp.jobs import JobStore
 from mxtvhf.workflow.comparison.model import Comparison
 from mxtvhf.workflow.gp.contract import GpState

@@ -12,7 +12,7 @@ from mxtvhf.catalogues.readers import read_parts
 from mxtvhf.events.event_file import read_event_file
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.reporting.messages.model import read_message
-from mxtvhf.telemetry import bursts_in
+from mxtvhf.telemetry.decode import bursts_in
 
 SECONDS = 1
 """For each target; with its start about twice that."""

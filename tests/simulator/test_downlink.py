@@ -5,8 +5,9 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.simulator.downlink import downlink
-from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
 from mxtvhf.telemetry.clock import ticks
+from mxtvhf.telemetry.decode import decode_stream
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
 from mxtvhf.telemetry.layout import layout
 
 BURST = "sb26051102"

@@ -12,7 +12,7 @@ from mxtvhf.simulator.field_sources import FieldSource, detector_places, with_fi
 from mxtvhf.simulator.photons import simulate_photons
 from mxtvhf.simulator.pointing import moving_attitude
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
-from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.decode import decode_stream
 
 START = 295_000_000.0
 POINTING = Pointing(ra_deg=155.5, dec_deg=-21.0, roll_deg=30.0)

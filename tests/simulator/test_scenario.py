@@ -12,7 +12,7 @@ from mxtvhf.models.angles import separation_arcsec
 from mxtvhf.notices.voevent import read_alert
 from mxtvhf.simulator.gp.analysis import analyse
 from mxtvhf.simulator.scenario import XBAND_FILE, scenario_of, write_scenario
-from mxtvhf.telemetry import decode_stream
+from mxtvhf.telemetry.decode import decode_stream
 from mxtvhf.workflow.gp.contract import GpRequest
 from mxtvhf.workflow.local import process_burst
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from mxtvhf.models.position import Origin
 from mxtvhf.reporting.announcement.content import Announcement, our_ivorn
 from mxtvhf.reporting.announcement.model import Decision
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from support.positions import place
 
 BURST = "sb26051102"

@@ -9,7 +9,7 @@ from mxtvhf.reporting.announcement.change import change
 from mxtvhf.reporting.announcement.deliveries import Channels
 from mxtvhf.reporting.announcement.model import Decision
 from mxtvhf.reporting.announcement.release import release
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 
 
 def release_and_die(report: bytes, decision: bytes, state: str, webhook: str, kill_at: int) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from jsonschema import Draft202012Validator
 
-from mxtvhf.crosscheck import CrossCheck, crosscheck
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.crosscheck import crosscheck
+from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.localisation.model import Localisation
@@ -15,7 +15,8 @@ from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.product import Product
 from mxtvhf.models.times import TimelineEntry
 from mxtvhf.notices.alert import Alert
-from mxtvhf.reporting.report import Report, RunRecord, build_report, report_schema
+from mxtvhf.reporting.report.assembly import build_report
+from mxtvhf.reporting.report.model import Report, RunRecord, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.telemetry.counts import PacketCounts
 from support.alerts import alert_of

@@ -17,8 +17,9 @@ from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.telemetry import decode_stream, encode_onboard, encode_photons, encode_pointing
 from mxtvhf.telemetry.crc import crc16
+from mxtvhf.telemetry.decode import decode_stream
+from mxtvhf.telemetry.encode import encode_onboard, encode_photons, encode_pointing
 from mxtvhf.telemetry.layout import DEFINITION, layout, packet_types
 from support.project import PROJECT
 

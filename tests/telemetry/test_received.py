@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.intervals import overlap
-from mxtvhf.telemetry import decode_stream, encode_photons
+from mxtvhf.telemetry.decode import decode_stream
+from mxtvhf.telemetry.encode import encode_photons
 
 BURST = "sb26051102"
 START = met_from_utc(datetime(2026, 5, 11, 11, 3, 32, tzinfo=UTC))

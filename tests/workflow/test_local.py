@@ -13,9 +13,10 @@ from mxtvhf.errors import Failure
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.notices.voevent import read_alert
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
-from mxtvhf.telemetry import decode_stream, encode_photons, encode_pointing
+from mxtvhf.telemetry.decode import decode_stream
+from mxtvhf.telemetry.encode import encode_photons, encode_pointing
 from mxtvhf.workflow import local
 from mxtvhf.workflow.gp.client import GpClient
 from mxtvhf.workflow.gp.contract import GpBusy, GpState, GpStatus, GpUnknownJobError

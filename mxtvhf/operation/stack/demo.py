@@ -17,7 +17,7 @@ from mxtvhf.models.run_conf import Observation, RunConf, observation_fields
 from mxtvhf.operation.stack.embedded import Stack, embedded_stack, step
 from mxtvhf.operation.stack.processes import stop_on_signals
 from mxtvhf.operation.stack.supervisor import supervise
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import Settings
 from mxtvhf.simulator.scenario import XBAND_FILE, Scenario, scenario_of, write_scenario
 from mxtvhf.workflow.airflow_api import AirflowApi

@@ -29,7 +29,7 @@ from mxtvhf.reporting.announcement.release import (
     reservations,
     reserve,
 )
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import AnnouncementTexts
 
 DONE = {"announce": "announced", "correct": "corrected", "retract": "retracted"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from astropy import units
-from astropy.coordinates import SkyCoord
-
+from mxtvhf.models.galactic import galactic_text
 from mxtvhf.models.position import Position
 from mxtvhf.models.times import nearest_second, utc_text
 from mxtvhf.reporting.announcement.content import Announcement
@@ -39,9 +37,9 @@ def _result(announced: Announcement) -> list[str]:
 
 
 def _place(position: Position) -> str:
-    place = SkyCoord(position.ra_deg, position.dec_deg, unit=units.deg).galactic
+    galactic = galactic_text(position.ra_deg, position.dec_deg)
     return (
-        f"{' '.join(position.degrees_text)} deg (ICRS), Galactic l {place.l.deg:.2f} b {place.b.deg:+.2f}, "
+        f"{' '.join(position.degrees_text)} deg (ICRS), Galactic {galactic}, "
         f"R90 {position_radius_text(position)}, position from {position.name}"
     )
 

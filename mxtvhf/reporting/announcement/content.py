@@ -11,8 +11,7 @@ from pydantic import Field
 
 from mxtvhf.analysis.model import SpectralFit
 from mxtvhf.analysis.powerlaw import spectrum_constants
-from mxtvhf.crosscheck import SourceMatch
-from mxtvhf.crosscheck.model import BurstVerdict
+from mxtvhf.crosscheck.model import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.shared_data import is_of_mxt
 from mxtvhf.crosscheck.verdict import BEFORE_MXT, is_deep
 from mxtvhf.errors import InvalidInput
@@ -22,8 +21,7 @@ from mxtvhf.models.position import BEST, Origin, Position
 from mxtvhf.models.quantities import Text
 from mxtvhf.models.toml import Constants, SourcedConstants, read_toml
 from mxtvhf.reporting.announcement.model import Action
-from mxtvhf.reporting.report import Report
-from mxtvhf.reporting.report.model import PhotonSummary
+from mxtvhf.reporting.report.model import PhotonSummary, Report
 from mxtvhf.reporting.report.sources import other_sources
 from mxtvhf.reporting.report.verdict import is_non_detection, upper_limit_text, verdict_about
 

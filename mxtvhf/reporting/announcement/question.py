@@ -25,8 +25,8 @@ from mxtvhf.reporting.announcement.drafts import write_texts
 from mxtvhf.reporting.announcement.model import DRAFTS, Decision
 from mxtvhf.reporting.announcement.release import announcement_of, next_reservation, reservations
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT
-from mxtvhf.reporting.report import Report
 from mxtvhf.reporting.report.assembly import position_radius_text
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.verdict import explanation, verdict_line
 from mxtvhf.settings import AnnouncementTexts
 

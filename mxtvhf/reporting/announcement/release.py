@@ -46,7 +46,7 @@ from mxtvhf.reporting.announcement.model import (
     Reservation,
 )
 from mxtvhf.reporting.announcement.submission import event_of, record_content, submission_of
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.settings import AnnouncementTexts
 
 RESERVATION, REPORT = f"{RECORD}/claim.json", f"{RECORD}/report.json"

@@ -8,15 +8,14 @@ from mxtvhf import __version__
 from mxtvhf.analysis.constants import analysis_constants
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportStatus
-from mxtvhf.crosscheck import CrossCheck, crosscheck_settings
-from mxtvhf.crosscheck.model import Verdict
-from mxtvhf.events.patterns import PatternCounts
+from mxtvhf.crosscheck.model import CrossCheck, Verdict
+from mxtvhf.crosscheck.settings import crosscheck_settings
+from mxtvhf.events.model import PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.constants import instrument
 from mxtvhf.instrument.pixels import blocks_text, lines_text
 from mxtvhf.instrument.time import utc_from_met
-from mxtvhf.localisation.detector_faults import DetectorFaults
-from mxtvhf.localisation.model import OnboardVerdict
+from mxtvhf.localisation.model import DetectorFaults, OnboardVerdict
 from mxtvhf.models.angles import radius_text
 from mxtvhf.models.position import Origin, Position
 from mxtvhf.models.times import TimelineEntry, duration_text

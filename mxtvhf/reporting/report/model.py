@@ -13,12 +13,17 @@ from pydantic.json_schema import GenerateJsonSchema
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportStatus
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.crosscheck import BurstVerdict, SourceMatch
 from mxtvhf.crosscheck.joint_position import JointPosition
-from mxtvhf.crosscheck.model import ClaimCheck, GpOutcome, PositionPair, SourceIdentity
+from mxtvhf.crosscheck.model import (
+    BurstVerdict,
+    ClaimCheck,
+    GpOutcome,
+    PositionPair,
+    SourceIdentity,
+    SourceMatch,
+)
 from mxtvhf.errors import Failure
-from mxtvhf.events.lost_time import LostTime
-from mxtvhf.events.patterns import PatternCounts
+from mxtvhf.events.model import LostTime, PatternCounts
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.base import Model
 from mxtvhf.models.ids import BurstId

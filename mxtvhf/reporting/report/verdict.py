@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.crosscheck import BurstVerdict, compare
 from mxtvhf.crosscheck.bayes import probability_text
-from mxtvhf.crosscheck.model import PositionPair, Verdict
-from mxtvhf.crosscheck.pairs import p_text
+from mxtvhf.crosscheck.model import BurstVerdict, PositionPair, Verdict
+from mxtvhf.crosscheck.pairs import compare, p_text
 from mxtvhf.crosscheck.verdict import burst_verdict, is_deep
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.angles import angle_text, radius_text

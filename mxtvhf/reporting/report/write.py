@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mxtvhf.archive.products import REPORT_FOLDERS, ReportStatus
-from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.crosscheck.model import CrossCheck
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.models.files import sha256_of, write_atomically
 from mxtvhf.models.product import Product

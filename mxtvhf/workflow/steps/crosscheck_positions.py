@@ -8,10 +8,10 @@ from math import sqrt
 from mxtvhf.analysis.powerlaw import spectrum_constants
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, Catalogues
-from mxtvhf.crosscheck import CrossCheck, crosscheck
 from mxtvhf.crosscheck.association import around, asked
+from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.identities import identify
-from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
+from mxtvhf.crosscheck.model import CrossCheck, GpOutcome, MeasuredFlux
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import Localisation
 from mxtvhf.models.position import BEST, Origin, Position

@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, ValidationError
 from mxtvhf.errors import InvalidInput
 from mxtvhf.events.event_file import EventFileInfo, write_event_file
 from mxtvhf.events.header import EventHeader, event_file_constants
-from mxtvhf.events.lost_time import LostTime
-from mxtvhf.events.patterns import PatternCounts
+from mxtvhf.events.lost_time import lost_time
+from mxtvhf.events.model import LostTime, PatternCounts
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory, pointing_limits
 from mxtvhf.instrument.calibration import CalibrationStore
@@ -106,7 +106,7 @@ def fits_feed(
     )
     pointing = info.pointing
     unseen = np.concatenate([_unseen_begin([alert, *related], photons, attitude), info.lost])
-    lost = LostTime.of(unseen, info.exposure_s, info.n_incomplete)
+    lost = lost_time(unseen, info.exposure_s, info.n_incomplete)
     return EventProduct(
         path=str(info.path),
         sha256=info.sha256,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mxtvhf.crosscheck import CrossCheck
 from mxtvhf.crosscheck.joint_position import joint_of_burst
+from mxtvhf.crosscheck.model import CrossCheck
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.reporting.report import RunRecord
+from mxtvhf.reporting.report.model import RunRecord
 from mxtvhf.sky_notices.coincidence import other_missions
 from mxtvhf.sky_notices.store import SkyStore
 

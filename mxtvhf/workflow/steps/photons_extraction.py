@@ -20,8 +20,8 @@ from mxtvhf.models.files import write_atomically
 from mxtvhf.models.ids import BurstId
 from mxtvhf.models.kept import KeptModel
 from mxtvhf.models.text import escaped
-from mxtvhf.telemetry import DecodedStream, decode_stream
 from mxtvhf.telemetry.counts import PacketCounts
+from mxtvhf.telemetry.decode import DecodedStream, decode_stream
 from mxtvhf.workflow.steps.attitude_source import AttitudeOrigin, ChosenAttitude, choose_attitude
 
 

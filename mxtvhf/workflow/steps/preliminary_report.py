@@ -8,7 +8,8 @@ from pathlib import Path
 from mxtvhf.catalogues.model import Catalogues
 from mxtvhf.crosscheck.model import GpOutcome, GpProgress
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.reporting.report.model import ReportProducts, RunRecord
+from mxtvhf.reporting.report.write import write_report
 from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.other_missions import with_other_missions

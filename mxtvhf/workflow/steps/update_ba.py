@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from mxtvhf.crosscheck import CrossCheck
+from mxtvhf.crosscheck.model import CrossCheck
 from mxtvhf.events.photons import PhotonList
-from mxtvhf.reporting.report import ReportProducts, RunRecord, write_report
+from mxtvhf.reporting.report.model import ReportProducts, RunRecord
+from mxtvhf.reporting.report.write import write_report
 from mxtvhf.sky_notices.store import SkyStore
 from mxtvhf.workflow.steps.other_missions import with_other_missions
 

@@ -32,9 +32,9 @@ from mxtvhf.localisation.background import (
 )
 from mxtvhf.localisation.choice import choose_burst
 from mxtvhf.localisation.constants import detection_constants, population
-from mxtvhf.localisation.detector_faults import DetectorFaults, find_detector_faults
+from mxtvhf.localisation.detector_faults import find_detector_faults
 from mxtvhf.localisation.misfit import energies_are_expected, times_are_expected
-from mxtvhf.localisation.model import CredibleRegion, FluxLimit, Localisation
+from mxtvhf.localisation.model import CredibleRegion, DetectorFaults, FluxLimit, Localisation
 from mxtvhf.localisation.onboard import judge_onboard, onboard_constants, unjudged
 from mxtvhf.localisation.photon_weights import (
     energy_weights,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mxtvhf.analysis.model import SourceAnalysis
     from mxtvhf.events.photons import PhotonList
     from mxtvhf.models.base import Model
-    from mxtvhf.reporting.report import RunRecord
+    from mxtvhf.reporting.report.model import RunRecord
 
 
 class StepOperator(BaseOperator):

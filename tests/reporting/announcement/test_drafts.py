@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 from mxtvhf.analysis.model import SourceAnalysis
 from mxtvhf.archive.products import ReportSummary
 from mxtvhf.catalogues.model import CatalogueAnswer
-from mxtvhf.crosscheck import compare
+from mxtvhf.crosscheck.pairs import compare
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.localisation.model import FluxLimit
 from mxtvhf.models.angles import separation_arcsec

@@ -7,16 +7,16 @@ from jsonschema import Draft202012Validator
 
 from mxtvhf.crosscheck.model import GpOutcome
 from mxtvhf.errors import Failure
-from mxtvhf.events.lost_time import LostTime
-from mxtvhf.events.patterns import PatternCounts
+from mxtvhf.events.lost_time import lost_time
+from mxtvhf.events.model import PatternCounts
 from mxtvhf.instrument.pixels import RawBlock, RawLine
 from mxtvhf.instrument.time import met_from_utc, utc_from_met
 from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.kept import parse_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.notices.burst import burst_trigger_time
-from mxtvhf.reporting.report import Report, report_schema
 from mxtvhf.reporting.report.assembly import BACKGROUND_UNLIKE, REFERENCE_GP, build_report, photon_summary
+from mxtvhf.reporting.report.model import Report, report_schema
 from mxtvhf.reporting.report.schema import schema_text
 from support.project import PROJECT
 from support.reports import (
@@ -53,7 +53,7 @@ def test_the_written_report_contains_the_promised_fields() -> None:
 
 
 def test_the_report_says_what_was_not_received() -> None:
-    lost = LostTime.of(met_from_utc(T0) + np.array([[0.0, 30.0], [40.0, 41.5]]), 68.5, 3)
+    lost = lost_time(met_from_utc(T0) + np.array([[0.0, 30.0], [40.0, 41.5]]), 68.5, 3)
     made = report(record(lost=lost))
     document = valid(made)
     assert document["lost"] == {

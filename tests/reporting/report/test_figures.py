@@ -12,9 +12,10 @@ from mxtvhf.errors import Failure, InvalidInput
 from mxtvhf.models.files import sha256_of
 from mxtvhf.models.kept import read_kept
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import Report, draw_figures, write_report
-from mxtvhf.reporting.report.figures import FIGURES, figure_path
+from mxtvhf.reporting.report.figures import FIGURES, draw_figures, figure_path
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.page import AWAITS_FIGURES
+from mxtvhf.reporting.report.write import write_report
 from support.reports import ECLAIRS, VHF, WRITTEN, checked, photons, record
 
 OF_A_BURST = ["sky", "sky_zoom", "detector", "light_curve"]

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.image import imread
 
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
-from mxtvhf.crosscheck import crosscheck
+from mxtvhf.crosscheck.crosscheck import crosscheck
 from mxtvhf.crosscheck.model import GpOutcome, MeasuredFlux
 from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxtvhf.events.lost_time import LostGap
+from mxtvhf.events.model import LostGap
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.pixels import RawLine
 from mxtvhf.instrument.time import met_from_utc

@@ -14,7 +14,9 @@ from mxtvhf.instrument.calibration import default_calibration
 from mxtvhf.instrument.pixels import RawMask
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import RunRecord, build_report, draw_figures, report_schema
+from mxtvhf.reporting.report.assembly import build_report
+from mxtvhf.reporting.report.figures import draw_figures
+from mxtvhf.reporting.report.model import RunRecord, report_schema
 from mxtvhf.reporting.report.page import render_page
 from mxtvhf.reporting.report.plots import Plot
 from mxtvhf.reporting.report.source_plots import log_ticks, source_plots

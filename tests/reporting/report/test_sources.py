@@ -3,7 +3,7 @@ import pytest
 from mxtvhf.analysis.model import ExtractionRegions, SourceAnalysis
 from mxtvhf.crosscheck.model import SourceIdentity, SourceMatch
 from mxtvhf.localisation.model import Localisation, LocalisedSource
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.plots import detector_plot
 from mxtvhf.reporting.report.sky_plot import sky_plot
 from mxtvhf.reporting.report.sources import (

@@ -2,11 +2,10 @@
 
 import pytest
 
-from mxtvhf.crosscheck import BurstVerdict
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import BurstVerdict, GpOutcome
 from mxtvhf.localisation.model import FluxLimit, Localisation
 from mxtvhf.models.position import Origin
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.reporting.report.verdict import explanation, named_pairs, verdict_facts, verdict_line
 from support.desk import answer
 from support.reports import ECLAIRS, VHF, checked, localisation, page_of, position, record, report

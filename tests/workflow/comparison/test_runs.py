@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mxtvhf.instrument.calibration import CalibrationStore, packaged_folder
-from mxtvhf.reporting.report import Report
+from mxtvhf.reporting.report.model import Report
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
 from mxtvhf.workflow.comparison import (
     ComparisonSummary,

@@ -4,8 +4,7 @@ import pytest
 
 from mxtvhf.analysis.throughput import expected_counts
 from mxtvhf.catalogues.model import CatalogueAnswer, CatalogueSource
-from mxtvhf.crosscheck import BurstVerdict
-from mxtvhf.crosscheck.model import GpOutcome, Verdict
+from mxtvhf.crosscheck.model import BurstVerdict, GpOutcome, Verdict
 from mxtvhf.errors import InvalidInput
 from mxtvhf.localisation.model import OnboardJudgement, OnboardVerdict
 from mxtvhf.models.angles import separation_arcsec

@@ -12,7 +12,7 @@ from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.attitude import AttitudeHistory
 from mxtvhf.instrument.pointing import quaternion_of
 from mxtvhf.instrument.time import met_from_utc
-from mxtvhf.telemetry import encode_onboard, encode_photons, encode_pointing
+from mxtvhf.telemetry.encode import encode_onboard, encode_photons, encode_pointing
 from mxtvhf.workflow.steps.photons_extraction import Extraction, load_received, photons_extraction
 
 BURST = "sb26051102"

@@ -9,8 +9,7 @@ from threading import Thread
 import pytest
 
 from mxtvhf.catalogues.cone_search import remote_services
-from mxtvhf.crosscheck import BurstVerdict
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import BurstVerdict, GpOutcome
 from mxtvhf.models.position import Origin
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.remote_catalogues import RemoteCatalogues, remote_catalogues, unanswered

@@ -8,14 +8,13 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from mxtvhf.crosscheck import CrossCheck
-from mxtvhf.crosscheck.model import GpOutcome
+from mxtvhf.crosscheck.model import CrossCheck, GpOutcome
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.models.kept import read_kept
 from mxtvhf.models.position import Origin
 from mxtvhf.models.product import Product
-from mxtvhf.reporting.report import Report, ReportProducts, RunRecord
 from mxtvhf.reporting.report.figures import FIGURES, figure_path
+from mxtvhf.reporting.report.model import Report, ReportProducts, RunRecord
 from mxtvhf.workflow.steps.crosscheck_positions import crosscheck_positions
 from mxtvhf.workflow.steps.preliminary_report import preliminary_report
 from mxtvhf.workflow.steps.update_ba import update_ba
