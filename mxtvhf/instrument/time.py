@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import erfa
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def _time() -> type[Time]:
+def _time() -> Any:
     """Import astropy's time at the first conversion: most processes only show times, and it takes long."""
     from astropy.time import Time
     from astropy.utils import iers
