@@ -26,7 +26,7 @@ apart=$!
 computing() {
     status=0
     nice -n 5 make --no-print-directory lint || status=$?
-    run 5 tests --ignore tests/integration -n 2 --dist loadfile || status=$?
+    run 15 tests --ignore tests/integration -n 2 --dist loadfile || status=$?
     return "$status"
 }
 computing &
