@@ -1,6 +1,6 @@
 """Make the pictures of README and docs: ``python docs/pictures.py RUN_ID``, of a `make run` that is up.
 
-Needs the tests' packages (playwright) and a Chromium.
+Needs the tests' packages (playwright and the headless shell of Chromium).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(run_id: str, url: str = "http://127.0.0.1:8080") -> None:
     """Log in and take pictures of the run, its report, and the desk in light, dark and on a phone."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=OPTIONS)
         page = browser.new_context(base_url=url, viewport={"width": 1400, "height": 860}).new_page()
         log_in(page)
         page.goto(f"/dags/mxt_vhf/runs/{run_id}")

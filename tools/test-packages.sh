@@ -3,7 +3,8 @@
 set -eu
 missing=""
 # The packages of the last lines are needed to build sherpa and python-ldap, which have no wheels.
-[ $# -gt 0 ] || set -- fitsverify:fitsverify chromium:chromium nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
+[ $# -gt 0 ] || set -- fitsverify:fitsverify \
+    chromium-headless-shell:chromium-headless-shell nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
     slapd:slapd pg_lsclusters:postgresql /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev \
     g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev
 for pair in "$@"; do

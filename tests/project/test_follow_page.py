@@ -7,13 +7,12 @@ from playwright.async_api import async_playwright, expect
 
 from mxtvhf.reporting.messages import RunMessage, StepMessage
 from mxtvhf.reporting.messages.connection import connect
+from support.browser import OPTIONS, PROGRAM
 from support.project import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 PAGE = PROJECT / "docs" / "follow.html"
-# No sandbox: the tests also run as root; the rest keeps the browser from calling anyone.
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ABOUT = {"burst_id": "sb26051102", "run_id": "sb26051102__1"}
 
 
@@ -51,7 +50,7 @@ def test_the_page_shows_messages_as_text_and_survives_a_restart_of_nats(nats_ser
 
     async def browse():
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+            browser = await playwright.chromium.launch(executable_path=PROGRAM, args=OPTIONS)
             page = await browser.new_page()
             page.set_default_timeout(30_000)
             expect.set_options(timeout=30_000)
