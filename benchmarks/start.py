@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from mxtvhf.operation.stack.embedded import LOOPBACK, embedded_stack, migrate
+from mxtvhf.operation.stack.embedded import LOOPBACK, embedded_stack
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from mxtvhf.operation.stack.processes import ProcessGroup, wait_until
 from mxtvhf.settings import Settings
@@ -91,7 +91,7 @@ def airflow_alone(folder: Path, port: int) -> Iterator[None]:
             "OPENBLAS_NUM_THREADS": "1",
         }
         with ProcessGroup(environment, folder / "log") as processes:
-            migrate(processes, folder)
+            processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
             for component, more in COMPONENTS.items():
                 processes.start(component, [sys.executable, "-m", "airflow", component, *more])
             api = AirflowApi(f"http://{LOOPBACK}:{port}", "admin", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from mxtvhf.operation.backup import FOLDERS, SECRETS, first_line
 from mxtvhf.operation.backup_file import STATE, Manifest, extract
 from mxtvhf.operation.database import command_environment, names_a_database
 from mxtvhf.operation.database_dump import has_rows, load_tables, running_components
+from mxtvhf.operation.stack.airflow_config import AIRFLOW
 from mxtvhf.operation.stack.embedded import migrate
 from mxtvhf.operation.stack.processes import ProcessGroup
 from mxtvhf.settings import Settings
@@ -105,7 +105,7 @@ def airflow_tables(settings: Settings, uri: str, *, project: Path) -> None:
     environment = command_environment(settings, uri, project=project)
     with ProcessGroup(environment, settings.home / "log") as processes:
         if names_a_database():
-            processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
+            processes.run("migrate", [*AIRFLOW, "db", "migrate"])
         else:
             migrate(processes, settings.home)
 

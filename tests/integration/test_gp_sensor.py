@@ -77,7 +77,7 @@ class Driver:
             "PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}",
         }
         subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
+            [sys.executable, "-m", "mxtvhf_airflow", "db", "migrate"],
             env=environment,
             check=True,
             capture_output=True,

@@ -33,7 +33,7 @@ def wait_for_tables(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> 
     Failure
         The database rejects the connection, or the time is over. The message says what is missing.
     """
-    wait_while(lambda: _lack(database, _lack_of_tables), place_of(database), timeout)
+    wait_while(lambda: lack_in(database, _lack_of_tables), place_of(database), timeout)
 
 
 def wait_for_database(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -> None:
@@ -44,7 +44,7 @@ def wait_for_database(database: DatabasePart, timeout: float = LONGEST_WAIT_S) -
     Failure
         As for `wait_for_tables`, or the encoding is not UTF-8, which would make every run fail.
     """
-    wait_while(lambda: _lack(database, _check_encoding), place_of(database), timeout)
+    wait_while(lambda: lack_in(database, _check_encoding), place_of(database), timeout)
 
 
 def place_of(database: DatabasePart) -> str:
@@ -93,8 +93,21 @@ def wait_while(lack_of: Callable[[], str], place: str, timeout: float) -> None:
         time.sleep(PAUSE_S)
 
 
-def _lack(database: DatabasePart, lack_of: Callable[[Cursor], str]) -> str:
-    """Return what is missing in a few words; an empty text if nothing is missing."""
+def lack_in(database: DatabasePart, lack_of: Callable[[Cursor], str]) -> str:
+    """Return what a query finds missing in a database, or why the database does not answer.
+
+    Parameters
+    ----------
+    database
+        Airflow's database.
+    lack_of
+        Function that returns what is missing in a few words; an empty text if nothing is missing.
+
+    Raises
+    ------
+    Failure
+        The database rejects the connection.
+    """
     import psycopg2
 
     try:

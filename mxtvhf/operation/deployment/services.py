@@ -58,7 +58,7 @@ def run_service(name: Service, deployment: Deployment, *, instance: str | None =
     command = SERVICES[name](deployment, instance)
     environment = dict(os.environ) if name in SERVERS else service_environment(deployment)
     if name in OF_AIRFLOW:
-        wait_for_migrations(deployment, environment)
+        wait_for_migrations(deployment.database)
     alive = {ALIVE_FILE: str(alive_file(name, deployment, instance))}
     os.execvpe(command[0], command, environment | alive)  # noqa: S606
 

@@ -180,7 +180,7 @@ def migrate(processes: ProcessGroup, state: Path) -> None:
     marker = state / "postgres" / "airflow-version"
     if marker.exists() and marker.read_text() == version("apache-airflow"):
         return
-    processes.run("migrate", [sys.executable, "-m", "airflow", "db", "migrate"])
+    processes.run("migrate", [*AIRFLOW, "db", "migrate"])
     marker.write_text(version("apache-airflow"))
 
 

@@ -1,15 +1,18 @@
-import sys
-import threading
-from types import SimpleNamespace
+import json
 
 import psycopg2
 import pytest
 
 from mxtvhf.errors import Failure
-from mxtvhf.operation.deployment import database, migrations
+from mxtvhf.operation.deployment import database
 from mxtvhf.operation.deployment.configuration import DatabasePart
 from mxtvhf.operation.deployment.database import wait_for_database, wait_for_tables
-from mxtvhf.operation.deployment.migrations import wait_for_migrations
+from mxtvhf.operation.deployment.migrations import (
+    VERSION_TABLES,
+    installed_revisions,
+    newest_revisions,
+    wait_for_migrations,
+)
 from mxtvhf.operation.stack.postgresql import embedded_postgresql
 from support.airflow_runs import state_folder
 
@@ -104,14 +107,60 @@ def test_temporary_refusals_are_waited_for(part, monkeypatch, word):
         wait_for_tables(part("airflow"), timeout=0.0)
 
 
-def test_services_that_start_together_check_the_migrations_once(part, tmp_path, monkeypatch):
-    checks = tmp_path / "checks"
-    check = f"import pathlib; pathlib.Path({str(checks)!r}).open('a').write('x')"
-    monkeypatch.setattr(migrations, "CHECK", (sys.executable, "-c", check))
-    deployment = SimpleNamespace(home=tmp_path, database=part("postgres"))
-    services = [threading.Thread(target=wait_for_migrations, args=(deployment, {})) for _ in range(4)]
-    for service in services:
-        service.start()
-    for service in services:
-        service.join()
-    assert checks.read_text() == "x"
+@pytest.fixture
+def migrated(server):
+    """Record the installed revisions in the database; return the table names and their revisions."""
+    newest = installed_revisions()
+    for table, revisions in newest.items():
+        rows = ", ".join(f"('{revision}')" for revision in revisions)
+        execute(server, "airflow", f"DROP TABLE IF EXISTS {table}")
+        execute(server, "airflow", f"CREATE TABLE {table} (version_num text)")
+        execute(server, "airflow", f"INSERT INTO {table} VALUES {rows}")  # noqa: S608
+    return newest
+
+
+def test_tables_of_the_installed_version_are_complete(part, migrated):
+    assert migrated.keys() == VERSION_TABLES.keys()
+    wait_for_migrations(part("airflow"), timeout=0.0)
+
+
+@pytest.mark.parametrize("table", VERSION_TABLES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE {table} SET version_num = '29ce7909c52b'",
+        "INSERT INTO {table} VALUES ('29ce7909c52b')",
+        "DELETE FROM {table}",
+        "DROP TABLE {table}",
+    ],
+)
+def test_an_incomplete_migration_of_any_package_is_waited_for(
+    server, part, migrated, monkeypatch, capsys, table, change
+):
+    execute(server, "airflow", change.format(table=table))
+    with pytest.raises(Failure, match=r"do not match Airflow 3[0-9.]+; the service migrate has not run or"):
+        wait_for_migrations(part("airflow"), timeout=0.0)
+
+    def complete(_seconds):
+        (revision,) = migrated[table]
+        execute(server, "airflow", f"CREATE TABLE IF NOT EXISTS {table} (version_num text)")
+        text = f"DELETE FROM {table}; INSERT INTO {table} VALUES ('{revision}')"  # noqa: S608
+        execute(server, "airflow", text)
+
+    monkeypatch.setattr(database.time, "sleep", complete)
+    wait_for_migrations(part("airflow"))
+    assert "do not match Airflow" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_database_without_an_answer_is_waited_for(part, tmp_path):
+    away = part("airflow").model_copy(update={"host": tmp_path})
+    with pytest.raises(Failure, match=r"no connection \(.*\) after 0 s"):
+        wait_for_migrations(away, timeout=0.0)
+
+
+def test_a_revision_is_newest_if_no_other_follows_it(tmp_path):
+    for revision, followed in (("a", None), ("b", "a"), ("c", "a"), ("d", ("b", "c")), ("e", "a")):
+        told = json.dumps(followed).replace("null", "None").replace("[", "(").replace("]", ")")
+        (tmp_path / f"{revision}.py").write_text(f'revision = "{revision}"\ndown_revision = {told}\n')
+    (tmp_path / "f.py").write_text('revision: str = "f"\ndown_revision: str | None = "e"\n')
+    assert newest_revisions(tmp_path) == {"d", "f"}
