@@ -58,6 +58,16 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
 
 
+def _apart(folder: Path) -> dict[str, str]:
+    """Return the environment of a program with our plugins that keeps its state in a folder of its own."""
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "MXTVHF_STATE": str(folder / "var"),
+        "PYTHONPATH": str(PROJECT / "plugins"),
+        "PATH": "/usr/bin:/bin",
+    }
+
+
 @pytest.fixture
 def beside_plugins(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Run a program that imports Airflow and our plugins in a new Python.
@@ -66,12 +76,7 @@ def beside_plugins(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """
 
     def use(program: str, **more: str) -> tuple[int, str]:
-        environment = {
-            "AIRFLOW_HOME": str(tmp_path),
-            "PYTHONPATH": str(PROJECT / "plugins"),
-            "PATH": "/usr/bin:/bin",
-            **more,
-        }
+        environment = {**_apart(tmp_path), **more}
         with ProcessGroup(environment, tmp_path, grace=1.0) as group:
             status = group.start("program", [sys.executable, "-c", program]).wait()
             return status, group.log_tail("program")
@@ -94,7 +99,6 @@ def beside_airflow(airflow_fork: AirflowPrograms, tmp_path: Path) -> Callable[..
     """
 
     def use(program: str, text: str = "", **more: str) -> tuple[int, str]:
-        environment = {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins"), **more}
-        return airflow_fork.run(program, tmp_path, {"PATH": "/usr/bin:/bin", **environment}, text)
+        return airflow_fork.run(program, tmp_path, {**_apart(tmp_path), **more}, text)
 
     return use

@@ -28,8 +28,8 @@ UPDATE = textwrap.dedent("""
 """)
 
 
-def test_after_an_announcement_of_another_run_the_final_report_may_be_asked_about(beside_plugins):
+def test_after_an_announcement_of_another_run_the_final_report_may_be_asked_about(beside_airflow):
     """A preliminary report with the announced result asks nothing, so the final one was never asked about."""
-    status, told = beside_plugins(UPDATE)
+    status, told = beside_airflow(UPDATE)
     assert status == 0, told
     assert told.splitlines()[-1] == "[['ask_ba_final'], ['ask_ba_final'], []]"
