@@ -78,11 +78,11 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._~:+-]", "_", text).lstrip(".")[:200] or "_"
 
 
-def changed_at(path: Path) -> float | None:
-    """Return the modification time of a file or folder, POSIX seconds; None if it no longer exists."""
+def changed_at(path: Path | str) -> float | None:
+    """Return the modification time of a file or folder, POSIX seconds; None if it does not exist."""
     try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
+        return os.stat(path).st_mtime
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -76,7 +78,7 @@ class BurstWatch:
         self._ledger = ledger
         self._desk = desk
         self._telescopes = telescopes
-        self._seen: dict[str, dict[Path, int]] = {}
+        self._seen: dict[str, dict[str, int]] = {}
         self._minute: datetime | None = None
         self._with_products: set[str] = set()
 
@@ -94,8 +96,8 @@ class BurstWatch:
             files = self._files(burst_id)
             seen = self._seen.get(burst_id, {})
             if seen != files:
-                new = (path for path in files if path.suffix == ".json" and seen.get(path) != files[path])
-                self._look_at(burst_id, new, now)
+                new = (one for one in files if one.endswith(".json") and seen.get(one) != files[one])
+                self._look_at(burst_id, map(Path, new), now)
                 self._seen[burst_id] = files
 
     def _with_new_products(self, now: datetime) -> set[str]:
@@ -104,12 +106,20 @@ class BurstWatch:
         runs = self._products.glob("sb*/*/")
         return {run.parent.name for run in runs if (changed_at(run) or 0.0) > since}
 
-    def _files(self, burst_id: str) -> dict[Path, int]:
-        """Return the files that can show something new, with their times of change."""
-        folder = self._archive.root / burst_id
-        paths = [folder / "alerts" / "received.jsonl", *self._products.glob(f"{burst_id}/*/{FINAL_REPORT}")]
-        paths += self._products.glob(f"{burst_id}/*/{PRELIMINARY_REPORT}")
-        return {path: path.stat().st_mtime_ns for path in paths if path.exists()}
+    def _files(self, burst_id: str) -> dict[str, int]:
+        """Return the files that can show something new, with their times of change.
+
+        Each round looks at all bursts of half a day. Names take a fifth of the time of paths and patterns.
+        """
+        names = [f"{self._archive.root}/{burst_id}/alerts/received.jsonl"]
+        with suppress(FileNotFoundError), os.scandir(self._products / burst_id) as runs:
+            for run in runs:
+                names += [f"{run.path}/{FINAL_REPORT}", f"{run.path}/{PRELIMINARY_REPORT}"]
+        found = {}
+        for name in names:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[name] = os.stat(name).st_mtime_ns
+        return found
 
     def _look_at(self, burst_id: str, reports: Iterable[Path], now: datetime) -> None:
         notices = list(self._notices(burst_id))

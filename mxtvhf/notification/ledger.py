@@ -15,6 +15,7 @@ Deliveries are recorded here, so that no restart delivers a message twice.
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,9 +97,10 @@ class Ledger:
     def subjects(self, since: datetime | None = None) -> Iterator[str]:
         """Yield the subjects with an occurrence, optionally only those with one after ``since``."""
         earliest = since.timestamp() if since else 0.0
-        for path in sorted(self.folder.glob(f"*/{OCCURRENCES}")):
-            if re.fullmatch(SUBJECT_PATTERN, path.parent.name) and (changed_at(path) or 0.0) >= earliest:
-                yield path.parent.name
+        for name in sorted(os.listdir(self.folder) if self.folder.exists() else ()):
+            changed = changed_at(f"{self.folder}/{name}/{OCCURRENCES}")
+            if changed is not None and changed >= earliest and re.fullmatch(SUBJECT_PATTERN, name):
+                yield name
 
     def has(self, subject: str) -> bool:
         """Return True if the ledger has an occurrence of a subject."""
