@@ -74,7 +74,7 @@ lint:  ## ruff, mypy and the direction of the dependencies
 bench:  ## run the benchmarks and print their tables (ALERTS= of the alert storm)
 	@tools/test-packages.sh
 	@tools/install.sh tests
-	for table in decoding eventfile projection localisation spectrum followup sky_notices scale start latency; do \
+	for table in decoding eventfile projection localisation spectrum followup notifier sky_notices scale start latency; do \
 	    $(VENV)/bin/python -m benchmarks.$$table || exit 1; done
 	$(VENV)/bin/python -m benchmarks.storm --alerts $(ALERTS)
 
