@@ -78,7 +78,7 @@ class BurstWatch:
         self._ledger = ledger
         self._desk = desk
         self._telescopes = telescopes
-        self._seen: dict[str, dict[str, int]] = {}
+        self._seen: dict[str, dict[str, float]] = {}
         self._minute: datetime | None = None
         self._with_products: set[str] = set()
 
@@ -106,20 +106,16 @@ class BurstWatch:
         runs = self._products.glob("sb*/*/")
         return {run.parent.name for run in runs if (changed_at(run) or 0.0) > since}
 
-    def _files(self, burst_id: str) -> dict[str, int]:
+    def _files(self, burst_id: str) -> dict[str, float]:
         """Return the files that can show something new, with their times of change.
 
-        Each round looks at all bursts of half a day. Names take a fifth of the time of paths and patterns.
+        Each round looks at all bursts of half a day. Names take a third of the time of paths and patterns.
         """
         names = [f"{self._archive.root}/{burst_id}/alerts/received.jsonl"]
         with suppress(FileNotFoundError), os.scandir(self._products / burst_id) as runs:
             for run in runs:
                 names += [f"{run.path}/{FINAL_REPORT}", f"{run.path}/{PRELIMINARY_REPORT}"]
-        found = {}
-        for name in names:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                found[name] = os.stat(name).st_mtime_ns
-        return found
+        return {name: changed for name in names if (changed := changed_at(name)) is not None}
 
     def _look_at(self, burst_id: str, reports: Iterable[Path], now: datetime) -> None:
         notices = list(self._notices(burst_id))
