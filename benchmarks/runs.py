@@ -15,6 +15,7 @@ from sqlalchemy import Engine, bindparam, create_engine, text
 
 from mxtvhf.operation.stack.embedded import Stack
 from mxtvhf.operation.stack.processes import wait_until
+from mxtvhf.workflow.airflow_api import run_path
 
 POLL_S = 0.5
 """Pause between two queries, seconds."""
@@ -46,7 +47,7 @@ class Runs:
         self._stack.api.start_run(run_id, conf, dag_id=dag_id)
 
     def wait(self, dag_id: str, run_ids: Iterable[str]) -> None:
-        """Wait until runs have ended. Runs that failed, for example at a time limit, are printed."""
+        """Wait until runs have ended. The failed tasks of a run that failed are printed with their logs."""
         wanted = sorted(run_ids)
         query = text(ENDED).bindparams(bindparam("runs", expanding=True))
         states: dict[str, str] = {}
@@ -62,6 +63,18 @@ class Runs:
         wait_until(ended, what=f"{len(wanted)} runs of {dag_id}", timeout=300.0 + 30.0 * len(wanted))
         if failed := [run_id for run_id in wanted if states[run_id] != "success"]:
             print(f"{dag_id}: {len(failed)} of {len(wanted)} runs failed: {', '.join(failed)}")
+            for run_id in failed:
+                self._print_failed_tasks(dag_id, run_id)
+
+    def _print_failed_tasks(self, dag_id: str, run_id: str) -> None:
+        """Print the states of the tasks of a run, and the logs of those that did not succeed."""
+        path = f"{run_path(run_id, dag_id)}/taskInstances"
+        for task in self._stack.api.get(path)["task_instances"]:
+            print(f"{run_id}: {task['task_id']} {task['state']} (attempt {task['try_number']})")
+            if task["state"] in ("failed", "upstream_failed", "skipped"):
+                for attempt in range(1, task["try_number"] + 1):
+                    log = self._stack.api.get(f"{path}/{task['task_id']}/logs/{attempt}")
+                    print(*(line["event"] for line in log["content"]), sep="\n")
 
     def created(self, dag_id: str, run_id: str) -> datetime:
         """Return the time of the creation of a run."""

@@ -21,6 +21,8 @@ Orbit = Annotated[str, StringConstraints(pattern=r"^\d{1,8}$")]
 Mode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
+GP_TIMEOUT_S = 1800.0
+"""Default time limit of the wait for GP, seconds."""
 OBSERVATION_FIELDS = ("apid", "target", "orbit")
 """Fields of `RunConf` that identify GP's observation."""
 OBSERVATION_GIVEN: dict[str, Any] = {
@@ -87,7 +89,10 @@ class RunConf(Model):
     orbit: Orbit | None = Field(default=None, description="Orbit of GP's observation", examples=["2"])
     mode: Mode = Field(default="GeneralProgram", description="Mode passed to GP")
     gp_timeout_s: float = Field(
-        default=1800.0, ge=1.0, le=86_400.0, description="Seconds to wait for GP before the final report"
+        default=GP_TIMEOUT_S,
+        ge=1.0,
+        le=86_400.0,
+        description="Seconds to wait for GP before the final report",
     )
 
     @property

@@ -8,18 +8,12 @@ from mxtvhf.archive.inputs import MAX_ALERT_BYTES, source_bytes
 from mxtvhf.errors import InvalidInput
 from mxtvhf.models.input_folders import InputFolders
 from mxtvhf.notices.role import is_test_notice
-from mxtvhf.settings import Settings, read_settings
-
-
-@functools.cache
-def settings() -> Settings:
-    """Return the settings. They are read once, which takes 1.5 ms, because the environment never changes."""
-    return read_settings()
+from mxtvhf_airflow.environment import process_settings
 
 
 @functools.cache
 def _folders() -> InputFolders:
-    return settings().input_folders()
+    return process_settings().input_folders()
 
 
 def is_test_alert(alert: object) -> bool | None:

@@ -38,7 +38,8 @@ from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf.workflow.runs import REASON_UNKNOWN, Run, StepProblem
 from mxtvhf.workflow.step_results import StepResults
 from mxtvhf.workflow.steps.start_mxt_gp_pipeline import GpStart
-from mxtvhf_airflow.alert_role import is_test_alert, settings
+from mxtvhf_airflow.alert_role import is_test_alert
+from mxtvhf_airflow.environment import process_settings
 from mxtvhf_airflow.gp_outcome import OUTCOME_KEY
 from mxtvhf_airflow.run_context import GP_TASKS, REASON_KEY, TIMING_KEY
 
@@ -258,7 +259,7 @@ def _gp_of(run: DagRun, session: Session) -> dict[str, Any]:
     wait, start = GP_TASKS
     results, conf = None, _conf(run)
     if conf is not None:
-        out = product_folder(settings().products, conf.burst_id, run.run_id)
+        out = product_folder(process_settings().products, conf.burst_id, run.run_id)
         results = StepResults(out, run.dag_id, run.run_id)
     outcome = _written(results, wait, GpOutcome)
     started = _written(results, start, GpStart)

@@ -31,8 +31,9 @@ from mxtvhf.reporting.messages.model import RunMessage, StepMessage
 from mxtvhf.reporting.messages.outbox import Outbox
 from mxtvhf.reporting.messages.report_message import report_message
 from mxtvhf_airflow.addresses import PREFIX
-from mxtvhf_airflow.alert_role import is_test_alert, settings
+from mxtvhf_airflow.alert_role import is_test_alert
 from mxtvhf_airflow.compat import step_conf
+from mxtvhf_airflow.environment import process_settings
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -113,12 +114,12 @@ def _notify_of_failure(run: DagRun) -> None:
     """Record the failure for the notifier. Replays notify nobody, nor do runs that a retraction stopped."""
     try:
         about = _about(run, run.conf)
-        if run.dag_id not in RUN_DAG_IDS or not settings().notification or about["is_replay"]:
+        if run.dag_id not in RUN_DAG_IDS or not process_settings().notification or about["is_replay"]:
             return
         if (burst_id := about["burst_id"]) is None:
             return
         is_test = bool(about["is_test"])
-        if Archive(settings().archive).retraction(burst_id, is_test=is_test) is not None:
+        if Archive(process_settings().archive).retraction(burst_id, is_test=is_test) is not None:
             return
         from mxtvhf.notification.ledger import Ledger
         from mxtvhf.notification.run_events import run_failed
@@ -128,10 +129,10 @@ def _notify_of_failure(run: DagRun) -> None:
             run.run_id,
             is_test=is_test,
             reason=_result(run),
-            desk=settings().desk,
+            desk=process_settings().desk,
             now=datetime.now(UTC),
         )
-        Ledger(settings().notifications).raise_occurrence(occurrence)
+        Ledger(process_settings().notifications).raise_occurrence(occurrence)
     except Exception:
         # An error in the notification must not affect the run.
         log.exception("run %s: failure not recorded for notification", run.run_id)
@@ -139,7 +140,7 @@ def _notify_of_failure(run: DagRun) -> None:
 
 def _result(run: DagRun) -> str | None:
     """Return the headline of the run's report, or else the reasons recorded by its steps."""
-    summary = report_summary(settings().products, run.run_id)
+    summary = report_summary(process_settings().products, run.run_id)
     if summary is not None:
         return summary.headline
     from sqlalchemy.orm import object_session
@@ -181,7 +182,7 @@ def _tell_report(step: AnyTaskInstance) -> None:
     with _outbox_for(step) as outbox:
         if outbox:
             below, burst_id = REPORTS[step.task_id], _about(step, step_conf(step))["burst_id"]
-            folder = product_folder(settings().products, burst_id, step.run_id) / below
+            folder = product_folder(process_settings().products, burst_id, step.run_id) / below
             base = airflow_configuration.get("api", "base_url", fallback="")
             url = f"{base.rstrip('/')}{PREFIX}/runs/{quote(step.run_id, safe='')}/{below}".rstrip("/")
             outbox.put(report_message(folder / "report.json", url=url if base else None))
@@ -191,8 +192,8 @@ def _tell_report(step: AnyTaskInstance) -> None:
 def _outbox_for(it: DagRun | AnyTaskInstance) -> Iterator[Outbox | None]:
     """Yield the outbox for one of our runs or steps, or None if no message is needed, and log errors."""
     try:
-        wanted = it.dag_id in RUN_DAG_IDS and settings().nats_url
-        yield Outbox(settings().outbox) if wanted else None
+        wanted = it.dag_id in RUN_DAG_IDS and process_settings().nats_url
+        yield Outbox(process_settings().outbox) if wanted else None
     except Exception:
         # An error in a message must not affect the run.
         log.exception("run %s: message not queued", it.run_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.bases.notifier import BaseNotifier
 
-from mxtvhf.settings import read_settings
+from mxtvhf_airflow.environment import process_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +22,7 @@ class DecisionNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Record the event. An error is only logged, because it must not affect the question."""
-        settings = read_settings()
+        settings = process_settings()
         if settings.notification is None:
             return
         from mxtvhf.notification.ledger import Ledger

@@ -18,11 +18,13 @@ log = logging.getLogger(__name__)
 
 BURST = "sb26030704"
 MODULES = (
+    "airflow.dag_processing.bundles.local",
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.operators.empty",
     "airflow.providers.standard.operators.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "jinja2.ext",
     "mxtvhf.reporting.announcement.question",
     "mxtvhf_airflow.listener",
     "mxtvhf_airflow.operators.decision",
@@ -72,9 +74,9 @@ def make_client() -> None:
 def process_burst_once() -> None:
     """Run all steps on a simulated burst, so that everything loaded at first use is present."""
     from mxtvhf.catalogues.store import CatalogueStore
-    from mxtvhf.settings import read_settings
     from mxtvhf.simulator.scenario import scenario_of, write_scenario
     from mxtvhf.workflow.local import process_burst
+    from mxtvhf_airflow.environment import process_settings
 
     with TemporaryDirectory() as folder:
         alert, _, packets, _ = write_scenario(scenario_of(BURST), Path(folder))
@@ -82,6 +84,6 @@ def process_burst_once() -> None:
             alert,
             packets,
             Path(folder) / "products",
-            catalogues=CatalogueStore(read_settings().catalogues),
+            catalogues=CatalogueStore(process_settings().catalogues),
             figures=False,
         )

@@ -25,8 +25,9 @@ from mxtvhf.models.ids import RunKind, kind_of_run
 from mxtvhf.models.run_conf import RunConf
 from mxtvhf.models.text import one_line
 from mxtvhf.models.times import TimelineEntry
-from mxtvhf.settings import Settings, read_settings
+from mxtvhf.settings import Settings
 from mxtvhf.workflow.step_results import MissingResult, StepResults
+from mxtvhf_airflow.environment import process_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -249,7 +250,7 @@ def run_of(context: Context) -> RunContext:
         dag_id=dag_run.dag_id,
         conf=run_conf(context["params"]),
         created=dag_run.run_after,
-        settings=read_settings(),
+        settings=process_settings(),
         context=context,
     )
 

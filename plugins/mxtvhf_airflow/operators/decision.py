@@ -14,9 +14,9 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from mxtvhf.errors import InvalidInput, NothingToDo
 from mxtvhf.reporting.announcement.request import APPROVE, REJECT, DecisionRequest, check_askable
-from mxtvhf.settings import read_settings
 from mxtvhf.workflow.airflow_api import DECISION_DAG_ID
 from mxtvhf_airflow.addresses import desk_url, web_address
+from mxtvhf_airflow.environment import process_settings
 from mxtvhf_airflow.notifiers import DecisionNotifier
 from mxtvhf_airflow.run_context import airflow_errors, checked_params, run_of
 
@@ -68,7 +68,7 @@ class BADecisionOperator(HITLOperator):
             "options": [APPROVE, REJECT],
             "params": answer_params(),
             "notifiers": [DecisionNotifier()],
-            "response_timeout": timedelta(days=read_settings().answer_within_days),
+            "response_timeout": timedelta(days=process_settings().answer_within_days),
         }
         super().__init__(**{**kwargs, **own})
 
@@ -78,7 +78,7 @@ class BADecisionOperator(HITLOperator):
         from mxtvhf.reporting.announcement.question import read_report, write_question
 
         with airflow_errors(context, self.log):
-            settings, request = read_settings(), request_of(context)
+            settings, request = process_settings(), request_of(context)
             report, digest = read_report(settings.products, request.burst_id, context["dag_run"].run_id)
             question = write_question(
                 report,
@@ -108,7 +108,7 @@ class BADecisionOperator(HITLOperator):
                 raise NothingToDo(f"{run_id}: no answer in time; nothing is announced")
             user, answers = event["responded_by_user"], event["params_input"] or {}
             report, digest = answered_report(
-                read_settings().products,
+                process_settings().products,
                 request_of(context).burst_id,
                 run_id,
                 digest=answers.get("report") or ti.xcom_pull(task_ids=self.task_id, key=REPORT_KEY),
@@ -141,7 +141,7 @@ class AnnounceOperator(BaseOperator):
         from mxtvhf.reporting.announcement.question import decided_report
         from mxtvhf.reporting.announcement.release import release
 
-        ti, settings = context["ti"], read_settings()
+        ti, settings = context["ti"], process_settings()
         with airflow_errors(context, self.log):
             decision = Decision.model_validate(ti.xcom_pull(task_ids=self.decided_by))
             # A decision made before an upgrade from version 0.2.0 contains no digest of its report.

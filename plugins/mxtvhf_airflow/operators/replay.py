@@ -17,9 +17,10 @@ from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import Failure
 from mxtvhf.models.files import safe_name, write_atomically
 from mxtvhf.models.times import utc_text
-from mxtvhf.settings import Settings, read_settings
+from mxtvhf.settings import Settings
 from mxtvhf.workflow.replay import Replay, schedule, select_replays
 from mxtvhf.workflow.replay_request import ReplayRequest
+from mxtvhf_airflow.environment import process_settings
 from mxtvhf_airflow.run_context import airflow_errors, checked_params
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class SelectArchivedInputsOperator(BaseOperator):
     def execute(self, context: Context) -> list[list[dict[str, Any]]]:
         """Select the inputs. Replays use the time of this run, so that a retry gives the same run ids."""
         with airflow_errors(context, self.log):
-            settings, request = read_settings(), checked_params(ReplayRequest, context["params"])
+            settings, request = process_settings(), checked_params(ReplayRequest, context["params"])
             chosen = select_replays(Archive(settings.archive), request, at=context["dag_run"].run_after)
         if missing := request.bursts - {replay.conf.burst_id for replay in chosen}:
             self.log.warning("no complete input of %s in the archive", ", ".join(sorted(missing)))
@@ -117,7 +118,7 @@ class CompareReportsOperator(BaseOperator):
         """Write ``comparison.json`` next to each new report, and a table of all comparisons."""
         from mxtvhf.workflow.comparison import comparisons_text
 
-        settings = read_settings()
+        settings = process_settings()
         found = []
         for selected in chain.from_iterable(context["ti"].xcom_pull(task_ids=self.selected_by)):
             with airflow_errors(context, self.log):

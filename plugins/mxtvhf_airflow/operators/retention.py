@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from mxtvhf.settings import read_settings
+from mxtvhf_airflow.environment import process_settings
 from mxtvhf_airflow.run_context import airflow_errors
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class RetentionOperator(BaseOperator):
         # Imported here, because every Airflow process imports this module, but only this task needs it.
         from mxtvhf.operation.retention import retention
 
-        settings = read_settings()
+        settings = process_settings()
         before = datetime.now(UTC) - timedelta(days=settings.keep_days)
         with airflow_errors(context, self.log):
             removals = retention(settings, before)

@@ -11,6 +11,7 @@ from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
+from mxtvhf.models.run_conf import GP_TIMEOUT_S
 from mxtvhf_airflow.gp_outcome import GpTaskFailed, gp_task
 from mxtvhf_airflow.hooks.gp import gp_client, gp_connection
 from mxtvhf_airflow.run_context import RunContext, run_of
@@ -51,7 +52,7 @@ class MxtGpSensor(HttpSensor):
         gp_conn_id: str = "mxt_gp",
         linger: float = 1.0,
         poke_interval: float = 1.0,
-        timeout: float = 3600.0,
+        timeout: float = GP_TIMEOUT_S,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
