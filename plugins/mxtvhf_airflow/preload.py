@@ -24,6 +24,7 @@ MODULES = (
     "airflow.providers.standard.operators.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "airflow.version",
     "jinja2.ext",
     "mxtvhf.reporting.announcement.question",
     "mxtvhf_airflow.listener",

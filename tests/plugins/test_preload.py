@@ -4,6 +4,8 @@ import textwrap
 
 import pytest
 
+from support.project import PROJECT
+
 pytestmark = pytest.mark.slow
 
 FORKED = textwrap.dedent("""
@@ -30,6 +32,39 @@ def test_the_plugin_is_loaded_before_the_fork_but_not_its_pages(beside_plugins):
     assert status == 0, told
     assert "listens: True" in told
     assert "pages: False" in told
+    assert told.rstrip().endswith("ended with 0")
+
+
+TASK = textwrap.dedent("""
+    import os, sys
+    from types import SimpleNamespace
+    os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = os.environ["PYTHONPATH"]
+    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = DAGS
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    from mxtvhf_airflow import environment, params, preload
+    preload.preload()
+
+    if os.fork() == 0:
+        loaded = set(sys.modules)
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.dag_processing.dagbag import DagBag
+        params.get_parsing_context = lambda: SimpleNamespace(task_id="fits_feed")
+        DagBundlesManager()
+        for dag in DagBag(DAGS + "/mxt_vhf.py", load_op_links=False).dags.values():
+            dag.get_template_env()
+        new = {name for name in set(sys.modules) - loaded if not name.startswith("unusual_prefix_")}
+        read = environment.process_settings.cache_info()
+        print("parameters:", len(dag.params), "imports:", sorted(new), "settings:", read.misses, flush=True)
+        os._exit(0)
+    print("ended with", os.wait()[1], flush=True)
+""")
+
+
+def test_the_process_of_a_task_imports_nothing_and_does_not_check_the_parameters_again(beside_plugins):
+    """Each task used to compile a module of Jinja, a tenth of its CPU time, and to read the settings."""
+    status, told = beside_plugins(f"DAGS = {str(PROJECT / 'dags')!r}\n{TASK}")
+    assert status == 0, told
+    assert "parameters: 0 imports: [] settings: 1" in told
     assert told.rstrip().endswith("ended with 0")
 
 
