@@ -1,4 +1,4 @@
-"""The question after the final report is skipped only if the preliminary report was asked about."""
+"""When the question about a report is asked, and when it is not."""
 
 import textwrap
 
@@ -33,3 +33,23 @@ def test_after_an_announcement_of_another_run_the_final_report_may_be_asked_abou
     status, told = beside_airflow(UPDATE)
     assert status == 0, told
     assert told.splitlines()[-1] == "[['ask_ba_final'], ['ask_ba_final'], []]"
+
+
+ASKED_MEANWHILE = textwrap.dedent("""
+    from airflow.sdk.exceptions import DagRunTriggerException
+    from mxtvhf_airflow.operators.decision import AskBAOperator
+
+    operator = AskBAOperator(task_id="ask_ba")
+    operator.trigger_run_id, operator.conf = "sb26030704__1", {"burst_id": "sb26030704"}
+    try:
+        super(AskBAOperator, operator).execute({})
+    except DagRunTriggerException as trigger:
+        print("skipped:", trigger.skip_when_already_exists, flush=True)
+""")
+
+
+def test_a_question_that_was_asked_while_the_answer_was_lost_skips_the_task(beside_airflow):
+    """Airflow fails such a task without a retry, and with it the run, by default."""
+    status, told = beside_airflow(ASKED_MEANWHILE)
+    assert status == 0, told
+    assert told.splitlines()[-1] == "skipped: True"

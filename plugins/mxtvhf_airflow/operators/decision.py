@@ -28,14 +28,20 @@ REPORT_KEY = "report_sha256"
 
 
 class AskBAOperator(TriggerDagRunOperator):
-    """Starts the run of the decision about a report under the same run id, without waiting for its end."""
+    """Starts the run of the decision about a report under the same run id, without waiting for its end.
+
+    The task is skipped if the run exists although it did not when this task looked. Airflow repeats a request
+    whose answer was lost, and would otherwise fail the task at once, without a retry.
+    """
 
     template_fields: Sequence[str] = ()
     # The link of the plugin needs no XCom (``mxtvhf_airflow.links``).
     operator_extra_links: list[BaseOperatorLink] = []  # noqa: RUF012  Airflow's own type
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(trigger_dag_id=DECISION_DAG_ID, logical_date=None, **kwargs)
+        super().__init__(
+            trigger_dag_id=DECISION_DAG_ID, logical_date=None, skip_when_already_exists=True, **kwargs
+        )
 
     def execute(self, context: Context) -> None:
         """Ask once about a report. Skip the task if there is nothing to announce, or nothing new."""
