@@ -170,7 +170,8 @@ def _start_services(processes: ProcessGroup, settings: Settings, gp_port: int) -
     processes.start("scheduler", [*AIRFLOW, "scheduler", "--skip-serve-logs"])
     processes.start("api-server", [*AIRFLOW, "api-server"])
     processes.start("dag-processor", [*AIRFLOW, "dag-processor"])
-    processes.start("triggerer", [*AIRFLOW, "triggerer", "--skip-serve-logs"])
+    # Its supervisor waits up to 10 s for the end of a child that closed its sockets before it ended.
+    processes.start("triggerer", [*AIRFLOW, "triggerer", "--skip-serve-logs"], misses_child=True)
 
 
 def migrate(processes: ProcessGroup, state: Path) -> None:

@@ -26,6 +26,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 POLL_S, SLOWEST_POLL_S = 0.1, 0.5
 """First and longest interval between two checks of a condition, seconds. Each check may be a request that
 costs the API server some 30 ms of CPU time."""
+MISSED_S = 1.0
+"""Time after SIGTERM at which a process that may miss the end of its child gets a second one, seconds."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,6 +44,8 @@ class _Service:
         The running process.
     started
         Time of the start by `time.monotonic`, seconds.
+    misses_child
+        True if the process may wait for a child that has ended, see `ProcessGroup.start`.
     short_lives
         Number of successive ends within `STEADY_S` of the start.
     ended
@@ -51,6 +55,7 @@ class _Service:
     command: Sequence[str]
     process: subprocess.Popen[bytes]
     started: float
+    misses_child: bool = False
     short_lives: int = 0
     ended: float | None = None
 
@@ -102,8 +107,20 @@ class ProcessGroup:
         self.stop()
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
-    def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a process in its own session, so that the terminal's Ctrl-C reaches only this process."""
+    def start(
+        self, name: str, command: Sequence[str], *, misses_child: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in its own session, so that the terminal's Ctrl-C reaches only this process.
+
+        Parameters
+        ----------
+        name
+            Name of the process and of its log.
+        command
+            Command line.
+        misses_child
+            True if the process may wait for a child that has ended, and stops waiting at a second SIGTERM.
+        """
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -116,7 +133,11 @@ class ProcessGroup:
             )
         before = self._running.get(name)
         self._running[name] = _Service(
-            command, process, time.monotonic(), short_lives=before.short_lives if before else 0
+            command,
+            process,
+            time.monotonic(),
+            misses_child=misses_child,
+            short_lives=before.short_lives if before else 0,
         )
         return process
 
@@ -139,7 +160,7 @@ class ProcessGroup:
             service.note_end()
             _kill_session(service.process.pid)
             if service.ended is not None and time.monotonic() >= service.ended + service.pause:
-                self.start(name, service.command)
+                self.start(name, service.command, misses_child=service.misses_child)
                 revived[name] = status
         return revived
 
@@ -182,7 +203,11 @@ class ProcessGroup:
         everything = self._members()
         for service in reversed(self._running.values()):
             _signal_session(service.process.pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(everything, timeout=self.grace)
+        _, alive = psutil.wait_procs(everything, timeout=min(MISSED_S, self.grace))
+        for service in self._running.values():
+            if service.misses_child and not _has_child(service.process.pid):
+                _signal_session(service.process.pid, signal.SIGTERM)
+        _, alive = psutil.wait_procs(alive, timeout=max(0.0, self.grace - MISSED_S))
         stubborn = {*alive, *self._members()}
         for child in stubborn:
             with suppress(psutil.NoSuchProcess):
@@ -232,6 +257,16 @@ def _end_with_parent() -> None:
 def _signal_session(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(pid, number)
+
+
+def _has_child(pid: int) -> bool:
+    """Return True if a process has a child that runs; one that ended and was not waited for does not count."""
+    statuses = set()
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):
+                statuses.add(child.status())
+    return bool(statuses - {psutil.STATUS_ZOMBIE})
 
 
 def _kill_session(leader: int) -> None:

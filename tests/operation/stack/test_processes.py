@@ -40,6 +40,28 @@ def test_leaving_the_group_ends_every_descendant(tmp_path):
     assert not psutil.pid_exists(grandchild)
 
 
+# A supervisor that misses the end of its child, like Airflow's triggerer, until the second SIGTERM.
+WAITING = textwrap.dedent("""
+    import signal, subprocess, sys, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    signals = []
+    signal.signal(signal.SIGTERM, lambda *_: signals.append(1))
+    print("ready", flush=True)
+    while len(signals) < 2:
+        time.sleep(0.02)
+    print("ended", flush=True)
+""")
+
+
+@pytest.mark.parametrize(("misses_child", "told"), [(True, "ready\nended\n"), (False, "ready\n")])
+def test_a_process_that_missed_the_end_of_its_child_gets_a_second_signal(tmp_path, misses_child, told):
+    """Each second stop of the stack took 8 s, until the triggerer was killed."""
+    with ProcessGroup({}, tmp_path, grace=2.0) as group:
+        group.start("waiting", [sys.executable, "-c", WAITING], misses_child=misses_child)
+        wait_until((tmp_path / "waiting.log").read_text, what="the process", timeout=20)
+    assert (tmp_path / "waiting.log").read_text() == told
+
+
 def test_other_children_of_the_caller_are_not_ended(tmp_path):
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     before = subprocess.Popen(sleep)
