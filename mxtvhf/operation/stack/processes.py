@@ -260,7 +260,7 @@ def _signal_session(pid: int, number: signal.Signals) -> None:
 
 
 def _has_child(pid: int) -> bool:
-    """Return True if a process has a child that runs; one that ended and was not waited for does not count."""
+    """Return True if a process has a running child; one that ended and was not waited for does not count."""
     statuses = set()
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children():
