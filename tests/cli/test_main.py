@@ -87,9 +87,8 @@ def test_crosscheck_of_the_notices(burst):
     assert "Within" not in done.stderr
 
 
-def test_crosscheck_with_an_event_file_judges_the_onboard_position(burst, tmp_path):
-    mxtvhf("process", burst / "alert.xml", burst / "packets.bin", "--out", tmp_path)
-    done = mxtvhf("crosscheck", burst / "alert.xml", "--events", tmp_path / "events.fits")
+def test_crosscheck_with_an_event_file_judges_the_onboard_position(burst, processed):
+    done = mxtvhf("crosscheck", burst / "alert.xml", "--events", processed / "events.fits")
     (line,) = [line for line in done.stdout.splitlines() if "by the photons" in line]
     assert line.startswith("supported     mxt-initial_qf")
 

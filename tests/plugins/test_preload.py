@@ -26,9 +26,9 @@ FORKED = textwrap.dedent("""
 """)
 
 
-def test_the_plugin_is_loaded_before_the_fork_but_not_its_pages(beside_plugins):
+def test_the_plugin_is_loaded_before_the_fork_but_not_its_pages(beside_airflow):
     """A process that shows no page starts 1 s faster and needs 75 MB less without the web application."""
-    status, told = beside_plugins(FORKED)
+    status, told = beside_airflow(FORKED)
     assert status == 0, told
     assert "listens: True" in told
     assert "pages: False" in told
@@ -78,8 +78,8 @@ FAILS = textwrap.dedent("""
 """)
 
 
-def test_a_failure_is_logged_and_the_process_goes_on(beside_plugins):
-    status, told = beside_plugins(FAILS)
+def test_a_failure_is_logged_and_the_process_goes_on(beside_airflow):
+    status, told = beside_airflow(FAILS)
     assert status == 0, told
     assert "No module named 'mxtvhf_airflow.not_there'" in told
     assert "goes on" in told
@@ -97,8 +97,8 @@ CELERY = textwrap.dedent("""
 """)
 
 
-def test_a_celery_worker_preloads_before_its_pool_is_forked(beside_plugins):
-    status, told = beside_plugins(CELERY)
+def test_a_celery_worker_preloads_before_its_pool_is_forked(beside_airflow):
+    status, told = beside_airflow(CELERY)
     assert status == 0, told
     assert "ours: True" in told
     assert told.rstrip().endswith("preloads")

@@ -21,8 +21,8 @@ STORED = textwrap.dedent("""
 """)
 
 
-def test_the_trigger_and_the_weight_rule_of_version_0_1_are_found(beside_plugins):
-    status, told = beside_plugins(STORED)
+def test_the_trigger_and_the_weight_rule_of_version_0_1_are_found(beside_airflow):
+    status, told = beside_airflow(STORED)
     assert status == 0
     assert "mxtvhf_airflow.triggers.gp.MxtGpTrigger" in told
     assert told.rstrip().endswith("LiveAlertsFirst")

@@ -38,7 +38,12 @@ class AirflowPrograms:
         path = os.pathsep.join([str(PROJECT / "plugins"), str(PROJECT / "tests")])
         self._server = subprocess.Popen(
             [sys.executable, "-c", "from support.airflow_programs import serve; serve()"],
-            env={"AIRFLOW_HOME": str(home), "PYTHONPATH": path, "PATH": os.defpath},
+            env={
+                "AIRFLOW_HOME": str(home),
+                "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),  # read when Airflow is imported
+                "PYTHONPATH": path,
+                "PATH": os.defpath,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

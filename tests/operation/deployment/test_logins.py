@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import subprocess
 import sys
 from datetime import timedelta
 
@@ -361,12 +360,12 @@ print(client.connection.base_url, client.realm_name, client.client_id, client.cl
 
 @pytest.mark.slow
 @pytest.mark.service
-def test_airflow_accepts_the_keycloak_options(with_auth):
+def test_airflow_accepts_the_keycloak_options(with_auth, beside_airflow):
     """No login is tested, because no Keycloak server can be installed by a test."""
     environment = service_environment(read_deployment(with_auth(KEYCLOAK)))
-    command = [sys.executable, "-c", BUILD]
-    built = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert built.stdout.splitlines()[-2:] == [
+    status, printed = beside_airflow(BUILD, **environment)
+    assert status == 0, printed
+    assert printed.splitlines()[-2:] == [
         "True",
         "https://keycloak.example.org svom mxtvhf canary-reader",
     ]
