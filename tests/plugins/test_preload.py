@@ -61,7 +61,7 @@ TASK = textwrap.dedent("""
 
 
 def test_the_process_of_a_task_imports_nothing_and_does_not_check_the_parameters_again(beside_plugins):
-    """Each task used to compile a module of Jinja, a tenth of its CPU time, and to read the settings."""
+    """Each task used to import the extensions of Jinja and to read the settings."""
     status, told = beside_plugins(f"DAGS = {str(PROJECT / 'dags')!r}\n{TASK}")
     assert status == 0, told
     assert "parameters: 0 imports: [] settings: 1" in told

@@ -1,8 +1,5 @@
 """Every public name has a docstring in numpydoc's form; in the science it explains every parameter."""
 
-import ast
-from functools import cache
-
 import pytest
 from numpydoc.hooks.validate_docstrings import process_file
 
@@ -29,9 +26,7 @@ def is_private(name):
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_public_docstrings_are_complete(room, monkeypatch):
-    # For each function Python would split its file into lines again, half of the CPU time of this test.
-    monkeypatch.setattr(ast, "_splitlines_no_ff", cache(ast._splitlines_no_ff))
+def test_public_docstrings_are_complete(room):
     checks = FORM | ({ALL_PARAMETERS} if room in SCIENCE else set())
     options = {"checks": checks, "exclude": set(), "overrides": {}, "exclude_files": set()}
     missing = []
