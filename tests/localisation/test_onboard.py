@@ -235,12 +235,12 @@ def test_a_position_of_another_source_names_that_source():
 
 @pytest.mark.slow
 def test_a_right_onboard_position_is_hardly_ever_contradicted():
-    """The expected rate is 1 %: more than 4 of 100, or 6 of 200, occur by chance in 0.4 % of cases.
+    """The expected rate is 1 %: more than 3 of 100 occur by chance in 2 % of cases, 6 of 200 in 0.4 %.
 
-    A rate of 6 % gives more than 6 of 200 in 96 % of cases.
+    A rate of 6 % gives more than 6 of 200 in 95 % of cases.
     """
     found = [contradicted(counts, 135, 0.0) for counts in (60, 150)]
-    assert max(found) <= 4
+    assert max(found) <= 3
     assert sum(found) <= 6
 
 
