@@ -144,11 +144,15 @@ class SpectralData:
         counts = self.counts.ravel()[some].astype(np.float64)
         source = source.reshape(*source_sum.shape, -1)[..., some]
         by_piece = self._members[some] * background.ravel()[some, np.newaxis]
+        by_piece_squared = by_piece**2
         others = np.broadcast_to(self.others, self.counts.shape).ravel()[some]
 
+        # Arrays of all spectra and bins are some megabytes, so operations in place take half the time.
         def _expected(amplitude: Floats, levels: Floats) -> Floats:
-            of_source = amplitude[..., np.newaxis] * source
-            return np.asarray(np.maximum(of_source + levels @ by_piece.T + others, _LEAST))
+            means = np.asarray(levels @ by_piece.T)
+            means += amplitude[..., np.newaxis] * source
+            means += others
+            return np.maximum(means, _LEAST, out=means)
 
         # Start with half of the photons each; the result does not depend on the start.
         amplitude = (0.5 * counts.sum() + 1.0) / source_sum
@@ -158,13 +162,13 @@ class SpectralData:
         for _ in range(_ITERATIONS):
             means = _expected(amplitude, levels)
             ratio = counts / means
-            weighted = ratio / means
-            slope = (ratio * source).sum(axis=-1) - source_sum
+            weighted = np.divide(ratio, means, out=means)
+            slope = np.vecdot(ratio, source) - source_sum
             slopes = ratio @ by_piece - level_sum
-            by_amplitude = weighted * source
-            bend = (by_amplitude * source).sum(axis=-1)
+            by_amplitude = np.multiply(weighted, source, out=ratio)
+            bend = np.vecdot(by_amplitude, source)
             mixed = by_amplitude @ by_piece
-            bends = weighted @ by_piece**2 + 1e-12 * level_sum**2
+            bends = weighted @ by_piece_squared + 1e-12 * level_sum**2
             # The levels are not coupled: the matrix is diagonal except for one full row and column.
             curvature = np.maximum(bend - (mixed**2 / bends).sum(axis=-1), 1e-3 * bend + _LEAST)
             step = (slope - (mixed * slopes / bends).sum(axis=-1)) / curvature
@@ -175,7 +179,8 @@ class SpectralData:
             levels = np.clip(levels + steps, _SHRINK * levels, _GROW * levels)
         means = _expected(amplitude, levels)
         total = amplitude * source_sum + levels @ level_sum + self._others_sum - counts.sum()
-        statistic = 2.0 * (total + (counts * np.log(counts / means)).sum(axis=-1))
+        log_ratio = np.log(np.divide(counts, means, out=means), out=means)
+        statistic = 2.0 * (total + log_ratio @ counts)
         return BestFits(amplitude, levels, statistic, information)
 
     def _pieces_of(self, values: Floats) -> Floats:

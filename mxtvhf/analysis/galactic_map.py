@@ -51,7 +51,13 @@ def map_value(file: str, ra_deg: float, dec_deg: float, *, quantity: str) -> tup
     longitude, latitude = galactic_deg(ra_deg, dec_deg)
     nearest, weights = hpgeom.get_interpolation_weights(nside, longitude, latitude, nest=False)
     cell_deg = np.degrees(np.sqrt(4.0 * np.pi / cells.size))
-    return float(weights @ cells[nearest]), f"cells of {cell_deg:.2f} deg, {_PACKAGE} {version(_PACKAGE)}"
+    return float(weights @ cells[nearest]), f"cells of {cell_deg:.2f} deg, {_PACKAGE} {_version()}"
+
+
+@cache
+def _version() -> str:
+    """Return the version of the package; cached, since the look-up reads the package's metadata."""
+    return version(_PACKAGE)
 
 
 @cache

@@ -119,13 +119,15 @@ def block_edges(photons: RegionPhotons) -> Floats:
     """
     from astropy.stats import bayesian_blocks
 
+    from mxtvhf.analysis.event_blocks import EventBlocks
+
     rules, gti = analysis_constants().blocks, photons.gti
     width = max(instrument().detector.frame_time_s, photons.exposure / rules.most_cells)
     cell, count = np.unique(np.floor(live_time(photons.source_time, gti) / width), return_counts=True)
     if cell.size < 2:
         return np.array([gti[0, 0], gti[-1, 1]])
     middle = np.minimum((cell + 0.5) * width, photons.exposure)
-    edges = bayesian_blocks(middle, x=count, fitness="events", p0=rules.false_alarm_rate)
+    edges = bayesian_blocks(middle, x=count, fitness=EventBlocks(p0=rules.false_alarm_rate))
     # The blocks begin and end with photons, but the observation begins earlier and ends later.
     return np.asarray([gti[0, 0], *time_of_live(edges[1:-1], gti), gti[-1, 1]])
 

@@ -28,9 +28,14 @@ def best_part(excess: Floats, number: Floats) -> tuple[Floats, Floats]:
         each.
     """
     low, high = np.zeros(len(excess)), np.ones(len(excess))
+    # One array for all steps: with many photons its allocation would take as long as the arithmetic.
+    slope = np.empty_like(excess)
     for _ in range(_HALVINGS):
         part = 0.5 * (low + high)
-        rising = (excess / (1.0 + part[:, np.newaxis] * excess)) @ number > 0.0
+        np.multiply(part[:, np.newaxis], excess, out=slope)
+        slope += 1.0
+        np.divide(excess, slope, out=slope)
+        rising = slope @ number > 0.0
         low, high = np.where(rising, part, low), np.where(rising, high, part)
     part = 0.5 * (low + high)
     return np.log1p(part[:, np.newaxis] * excess) @ number, part

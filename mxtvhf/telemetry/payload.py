@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -41,8 +42,7 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
         ``sbYYMMDDnn``; its date gives the accepted range of times.
     """
     met = ticks(kind, records) / TICKS_PER_SECOND
-    midnight = met_from_utc(burst_date(burst_id))
-    first, last = (midnight + 86400.0 * days for days in DAYS_AROUND_BURST)
+    first, last = _accepted_times(burst_id)
     found: list[tuple[Flags, str]] = [((met < first) | (met > last), "time is not near the burst's date")]
     if kind.name == layout().photon.name:
         found += _slot_faults(kind, records)
@@ -51,6 +51,17 @@ def faults(kind: PacketType, records: Records, burst_id: str) -> list[tuple[Flag
     else:
         found.append((~is_unit(_quaternions(kind, records)), "quaternion is not of unit length"))
     return found
+
+
+@lru_cache(maxsize=64)
+def _accepted_times(burst_id: str) -> tuple[float, float]:
+    """Return the first and last accepted time, s of MET.
+
+    It is cached, since the conversion takes longer than all other checks of a message.
+    """
+    midnight = met_from_utc(burst_date(burst_id))
+    first, last = (midnight + 86400.0 * days for days in DAYS_AROUND_BURST)
+    return first, last
 
 
 def _slot_faults(kind: PacketType, records: Records) -> list[tuple[Flags, str]]:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from astropy.stats import poisson_conf_interval
+from astropy.stats import bayesian_blocks, poisson_conf_interval
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mxtvhf.analysis.decay import fit_decay
+from mxtvhf.analysis.event_blocks import EventBlocks
 from mxtvhf.analysis.hardness import draw_source_counts, hardness_ratio
 from mxtvhf.analysis.light_curve import (
     RegionPhotons,
@@ -117,6 +118,16 @@ def test_a_constant_source_is_one_block():
         len(block_edges(fading(np.random.default_rng(seed), 200.0, 200.0, 0.0))) - 1 for seed in range(60)
     ]
     assert sum(number > 1 for number in blocks) <= 5, "false alarms are set to 1 %"
+
+
+@pytest.mark.parametrize("count", [2, 30, 300])
+def test_blocks_are_those_of_astropys_own_fitness(count):
+    rng = np.random.default_rng(count)
+    time = np.cumsum(rng.exponential(np.repeat([1.0, 0.1], count // 2)))
+    photons = rng.integers(1, 4, time.size)
+    ours = bayesian_blocks(time, x=photons, fitness=EventBlocks(p0=0.01))
+    np.testing.assert_array_equal(ours, bayesian_blocks(time, x=photons, fitness="events", p0=0.01))
+    assert len(ours) > 2 or count == 2
 
 
 def test_a_gap_in_the_gtis_is_not_a_change():

@@ -65,23 +65,30 @@ def test_counts_as_expected_give_the_truth(index, nh):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "background", "index", "nh", "galactic", "sky"),
-    [
+def test_intervals_have_the_nominal_coverage():
+    """The binomial error of the coverage is 6.6 % for the 50 fits of a case and 3.3 % for all 200.
+
+    A fault of one case is found by its own limits. A fault of all, such as errors too small or too large by a
+    factor of 1.3 (coverage 56 % or 81 %), is found by the limits of the sum, which are three errors wide.
+    """
+    held_by_case, trials = [], 50
+    for source, background, index, nh, galactic, sky in (
         (60, 50, 2.0, 3e21, 3e20, 0.0),
         (150, 100, 2.0, 1e22, 1e22, 0.5),
         (300, 300, 1.0, 3e20, 3e20, 0.25),
         (300, 300, 3.0, 2e22, 3e20, 0.8),
-    ],
-)
-def test_intervals_have_the_nominal_coverage(source, background, index, nh, galactic, sky):
-    means, flux = expected(source, background, index, nh, sky)
-    fits = [fitted(np.random.default_rng([1, trial]).poisson(means), galactic) for trial in range(100)]
-    for name, truth in (("photon_index", index), ("flux", flux)):
-        part = np.mean([held(getattr(fit, name), truth) for fit in fits])
-        # 68 % and three standard errors of 4.7 %.
-        assert 0.54 < part < 0.83, name
-    assert np.median([fit.flux.value / flux for fit in fits]) == pytest.approx(1.0, abs=0.2)
+    ):
+        means, flux = expected(source, background, index, nh, sky)
+        fits = [fitted(np.random.default_rng([1, trial]).poisson(means), galactic) for trial in range(trials)]
+        part = [
+            np.mean([held(getattr(fit, name), truth) for fit in fits])
+            for name, truth in (("photon_index", index), ("flux", flux))
+        ]
+        assert 0.54 < min(part) <= max(part) < 0.83, (part, source, index, nh)
+        held_by_case.append(part)
+        assert np.median([fit.flux.value / flux for fit in fits]) == pytest.approx(1.0, abs=0.2)
+    whole = np.mean(held_by_case, axis=0)
+    assert 0.58 < min(whole) <= max(whole) < 0.78, whole
 
 
 def test_the_interval_of_the_flux_contains_what_is_not_known_of_the_column():

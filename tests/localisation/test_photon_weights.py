@@ -85,8 +85,9 @@ def test_an_empty_photon_list_gives_empty_weights():
 
 @pytest.mark.slow
 def test_energies_and_times_improve_the_position():
+    # Without weights the ratios below are 1; with them and 30 bursts they are 1.27, 0.53 and 1.30.
     plain, sharp = [], []
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         x, y = rng.uniform(40, 215, 2)
         photons = simulate_photons(
@@ -210,7 +211,7 @@ def test_without_a_background_model_positions_alone_make_a_source():
 )
 def test_sources_of_every_template_gain_from_energies_and_times(source):
     gained, plainly, sharply = [], 0, 0
-    for seed in range(25):
+    for seed in range(15):
         photons = simulate_photons(
             x=120.0, y=80.0, counts=60, background=300, start=100.0, stop=400.0, burst_time=0.0,
             rng=np.random.default_rng(seed), **source,

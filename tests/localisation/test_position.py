@@ -117,26 +117,27 @@ def test_radii_agree_with_a_brute_force_posterior(counts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("case", "low", "high"),
-    [
-        ({"counts": 60, "background": 50}, 0.82, 0.97),
-        ({"counts": 300, "background": 1000}, 0.82, 0.97),
-        ({"counts": 120, "background": 300, "bad": COLUMNS}, 0.82, 0.97),
-        ({"counts": 20, "background": 50}, 0.84, 0.99),
-    ],
-    ids=["strong", "many", "bad columns", "faint"],
-)
-def test_r90_holds_the_source_nine_times_in_ten(case, low, high):
-    """The binomial scatter of 120 bursts is 2.7 %; the limits allow 2.6 times that."""
-    rng = np.random.default_rng(6)
-    inside = []
-    for seed in range(120):
-        x, y = rng.uniform(20, 235, 2)
-        photons = burst(seed, x=x, y=y, exact=False, **case)
-        found = localise(photons.x, photons.y, bad_pixels=case.get("bad"))
-        inside.append(pixel_scale_arcsec() * np.hypot(found.x - x, found.y - y) <= found.r90)
-    assert low < np.mean(inside) < high
+def test_r90_holds_the_source_nine_times_in_ten():
+    """The binomial scatter is 3.9 % for the 60 bursts of a case and 1.9 % for all 240.
+
+    A radius that is too small by a factor of 1.2 holds 80 %, which is three times the scatter below the
+    limit of the sum.
+    """
+    rng, inside = np.random.default_rng(6), {}
+    for name, case, low, high in (
+        ("strong", {"counts": 60, "background": 50}, 0.82, 0.97),
+        ("many", {"counts": 300, "background": 1000}, 0.82, 0.97),
+        ("bad columns", {"counts": 120, "background": 300, "bad": COLUMNS}, 0.82, 0.97),
+        ("faint", {"counts": 20, "background": 50}, 0.84, 0.99),
+    ):
+        inside[name] = []
+        for seed in range(60):
+            x, y = rng.uniform(20, 235, 2)
+            photons = burst(seed, x=x, y=y, exact=False, **case)
+            found = localise(photons.x, photons.y, bad_pixels=case.get("bad"))
+            inside[name].append(pixel_scale_arcsec() * np.hypot(found.x - x, found.y - y) <= found.r90)
+        assert low < np.mean(inside[name]) < high, name
+    assert 0.86 < np.mean(list(inside.values())) < 0.95
 
 
 @pytest.mark.slow
@@ -148,11 +149,12 @@ def test_errors_are_near_the_cramer_rao_bound():
     fisher = np.einsum("ikl,jkl->ij", slopes / rate, slopes)
     bound = np.sqrt(np.trace(np.linalg.inv(fisher)[:2, :2]))
     errors = []
-    for seed in range(150):
+    # The root mean square of 75 errors has an error of 6 %: 1.15 is 2.5 times that above the bound.
+    for seed in range(75):
         photons = burst(seed)
         found = localise(photons.x, photons.y)
         errors.append(np.hypot(found.x - 100.3, found.y - 60.2))
-    assert np.sqrt(np.mean(np.square(errors))) < 1.2 * bound
+    assert np.sqrt(np.mean(np.square(errors))) < 1.15 * bound
 
 
 # --- detection
@@ -303,16 +305,19 @@ def test_pixels_without_exposure_are_bad_pixels():
 
 @pytest.mark.slow
 def test_half_the_exposure_does_not_bias_the_position():
-    """A half of the detector with half the exposure does not move the source to the other half."""
+    """A half of the detector with half the exposure does not move the source to the other half.
+
+    Without the exposure map 20 bursts move by 14 standard errors.
+    """
     rng, pulls = np.random.default_rng(16), []
     exposure = np.ones((256, 256))
     exposure[:, :130] = 0.5
-    for seed in range(40):
+    for seed in range(20):
         photons = burst(seed, x=130.0, y=128.0, counts=600)
         kept = rng.random(len(photons)) < exposure[photons.y, photons.x]
         x, y = photons.x[kept], photons.y[kept]
         pulls.append([localise(x, y, exposure=exposure).x - 130.0, localise(x, y).x - 130.0])
-    (told, untold), error = np.mean(pulls, axis=0), np.std(pulls, axis=0)[0] / np.sqrt(40)
+    (told, untold), error = np.mean(pulls, axis=0), np.std(pulls, axis=0)[0] / np.sqrt(20)
     assert abs(told) < 3.0 * error
     assert untold > 5.0 * error
 

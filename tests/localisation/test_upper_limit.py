@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -24,19 +26,37 @@ def test_the_limit_without_photons_is_that_of_zero_counts():
     assert localise([7] * 50, [9] * 50).upper_limit == pytest.approx(2.3026, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("counts", "background"),
-    [(10, 300), *(pytest.param(*field, marks=pytest.mark.slow) for field in ((0, 50), (8, 50), (20, 1000)))],
-)
-def test_the_limit_is_above_the_truth_in_nine_of_ten_fields(counts, background):
-    """The binomial scatter of 150 fields is 2.4 %; 82 % is more than three times that below 90 %."""
+@cache
+def fraction_above_truth(counts, background, fields=80):
     rng = np.random.default_rng(counts)
     above = []
-    for _ in range(150):
+    for _ in range(fields):
         x, y = rng.uniform(20, 235, 2)
         photons = simulate_photons(x=x, y=y, counts=counts, background=background, start=0, stop=9, rng=rng)
         above.append(localise(photons.x, photons.y).upper_limit >= counts)
-    assert np.mean(above) > 0.82
+    return np.mean(above)
+
+
+FIELDS = [(10, 300), (8, 50), (20, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "background"),
+    [FIELDS[0], *(pytest.param(*field, marks=pytest.mark.slow) for field in FIELDS[1:])],
+)
+def test_the_limit_is_above_the_truth_in_nine_of_ten_fields(counts, background):
+    """The binomial scatter of 80 fields is 3.4 %; 82 % is more than twice that below 90 %."""
+    assert fraction_above_truth(counts, background) > 0.82
+
+
+@pytest.mark.slow
+def test_the_limit_is_above_the_truth_in_nine_of_ten_of_all_fields():
+    """The binomial scatter of 240 fields is 1.9 %; 84 % is three times that below 90 %."""
+    assert np.mean([fraction_above_truth(*field) for field in FIELDS]) > 0.84
+
+
+def test_the_limit_of_a_field_without_a_source_is_positive():
+    assert fraction_above_truth(0, 50, fields=10) == 1.0
 
 
 def test_the_limit_is_lower_with_a_prior_of_the_position():

@@ -5,10 +5,10 @@ All cases are generated from the files themselves.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from mxtvhf.instrument.calibration import MODELS
 from mxtvhf.instrument.constants import Instrument
 from mxtvhf.localisation.constants import DetectionConstants, Population
 from mxtvhf.localisation.onboard import OnboardConstants
-from mxtvhf.models.toml import read_toml
+from mxtvhf.models.toml import checked_toml, read_toml
 from mxtvhf.notices.constants import NoticeFacts
 from mxtvhf.reporting.announcement.content import Names
 from mxtvhf.simulator.bursts import BurstList
@@ -92,21 +92,14 @@ OPEN = {
 Key = tuple[str | int, ...]
 
 
-def toml(value: Any) -> str:
-    """Format a value as TOML, with inline tables."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, float):
-        return repr(value)
-    return json.dumps(value, ensure_ascii=False)
+@cache
+def _shipped(name: str) -> dict[str, Any]:
+    return tomllib.loads((PACKAGE / name).read_text(encoding="utf-8"))
 
 
 def content_of(name: str) -> dict[str, Any]:
-    return tomllib.loads((PACKAGE / name).read_text(encoding="utf-8"))
+    """Return the content of a file, to be changed at will."""
+    return deepcopy(_shipped(name))
 
 
 def tables(value: Any, key: Key = ()) -> Iterator[tuple[Key, dict[str, Any]]]:
@@ -130,18 +123,14 @@ def at(content: Any, key: Key) -> Any:
     return content
 
 
-def faults(name: str, content: dict[str, Any], folder: Path) -> list[str]:
-    """Read the content as that file; return the lines of the error, or none if it is accepted."""
-    path = folder / Path(name).name
-    path.write_text(
-        "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in content.items()), encoding="utf-8"
-    )
+def faults(name: str, content: dict[str, Any]) -> list[str]:
+    """Check the content as that of the file; return the lines of the error, or none if it is accepted."""
     try:
-        read_toml(path, FILES[name])
+        checked_toml(content, FILES[name], name=name)
     except InvalidInput as error:
         lines = str(error).splitlines()
-        assert all(line.startswith(f"{path}: ") for line in lines)
-        return [line.removeprefix(f"{path}: ") for line in lines]
+        assert all(line.startswith(f"{name}: ") for line in lines)
+        return [line.removeprefix(f"{name}: ") for line in lines]
     return []
 
 
@@ -166,30 +155,30 @@ def test_every_file_of_the_package_has_its_model():
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_file_is_accepted_as_it_is(name, tmp_path):
-    assert faults(name, content_of(name), tmp_path) == []
+def test_the_file_is_accepted_as_it_is(name):
+    assert read_toml(PACKAGE / name, FILES[name]) == checked_toml(content_of(name), FILES[name], name=name)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_missing_key_is_named(name, tmp_path):
+def test_each_missing_key_is_named(name):
     for key in keys(name):
         content = content_of(name)
         del at(content, key[:-1])[key[-1]]
-        found = faults(name, content, tmp_path)
+        found = faults(name, content)
         assert may_be_left_out(name, key) or misses(key) & set(found), (key, found)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_added_key_is_named(name, tmp_path):
+def test_each_added_key_is_named(name):
     for table, _ in tables(content_of(name)):
         content = content_of(name)
         at(content, table)["added"] = 1
-        found = faults(name, content, tmp_path)
+        found = faults(name, content)
         assert any(line.startswith(f"{dotted((*table, 'added'))}: ") for line in found), (table, found)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_key_in_another_unit_is_named(name, tmp_path):
+def test_each_key_in_another_unit_is_named(name):
     """A unit is part of the key's name: another unit is another name."""
     units = ("_kev", "_ev", "_s", "_mm", "_cm2", "_deg", "_deg2", "_arcmin", "_arcsec", "_pixel", "_k")
     for key in keys(name):
@@ -198,21 +187,21 @@ def test_each_key_in_another_unit_is_named(name, tmp_path):
         content, other = content_of(name), f"{str(key[-1]).rpartition('_')[0]}_furlong"
         table = at(content, key[:-1])
         table[other] = table.pop(key[-1])
-        found = faults(name, content, tmp_path)
+        found = faults(name, content)
         assert misses(key) & set(found), (key, found)
         assert f"{dotted((*key[:-1], other))}: unknown key" in found
 
 
 @pytest.mark.parametrize("wrong", ["1.0", [], {}, float("nan")], ids=str)
 @pytest.mark.parametrize("name", FILES)
-def test_each_number_of_another_type_is_named(name, wrong, tmp_path):
+def test_each_number_of_another_type_is_named(name, wrong):
     for key in keys(name):
         content = content_of(name)
         table = at(content, key[:-1])
         if type(table[key[-1]]) not in (int, float):
             continue
         table[key[-1]] = wrong
-        found = faults(name, content, tmp_path)
+        found = faults(name, content)
         assert any(line.startswith(f"{dotted(key)}: found ") for line in found), (key, found)
 
 
@@ -247,11 +236,11 @@ def test_each_number_of_another_type_is_named(name, wrong, tmp_path):
         ("localisation/detection.toml", "eclairs.trust", 85.0),  # percent
     ],
 )
-def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
+def test_a_number_in_another_unit_is_out_of_range(name, key, wrong):
     content = content_of(name)
     parts = tuple(key.split("."))
     at(content, parts[:-1])[parts[-1]] = wrong
-    (first, *_) = faults(name, content, tmp_path)
+    (first, *_) = faults(name, content)
     assert first.startswith(key)
 
 
@@ -279,13 +268,13 @@ def test_a_number_in_another_unit_is_out_of_range(name, key, wrong, tmp_path):
         ("catalogues/cone_search.toml", "2rxs.default_r90_arcsec", None, "expected columns.error or"),
     ],
 )
-def test_numbers_that_contradict_each_other_are_refused(name, key, wrong, cause, tmp_path):
+def test_numbers_that_contradict_each_other_are_refused(name, key, wrong, cause):
     content = content_of(name)
     parts = tuple(key.split("."))
     table = at(content, parts[:-1])
     del table[parts[-1]]
     if wrong is not None:
         table[parts[-1]] = wrong
-    (line,) = faults(name, content, tmp_path)
+    (line,) = faults(name, content)
     assert line.startswith(".".join(parts[:-1]))
     assert cause in line

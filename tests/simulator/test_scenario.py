@@ -52,7 +52,7 @@ def test_the_notices_are_of_the_burst_and_tests(tmp_path):
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        written(tmp_path / name, seed=seed, loss=0.1, corrupt=0.05)
+        written(tmp_path / name, seed=seed, loss=0.1, corrupt=0.05, duration_s=60.0)
     packets = [(tmp_path / name / "packets.bin").read_bytes() for name in "abc"]
     assert packets[0] == packets[1] != packets[2]
 
@@ -96,7 +96,8 @@ def test_a_slew_and_a_drift_are_in_the_packets_and_taken_out_again(tmp_path):
 
 def test_a_flux_stands_for_counts(tmp_path):
     faint, bright = (
-        written(tmp_path / str(flux), flux=flux, counts=None)["counts"] for flux in (1e-11, 1e-10)
+        written(tmp_path / str(flux), flux=flux, counts=None, duration_s=60.0)["counts"]
+        for flux in (1e-11, 1e-10)
     )
     assert bright == pytest.approx(10 * faint)
 
@@ -144,7 +145,9 @@ def test_the_x_band_file_holds_the_vhf_photons_and_later_ones(tmp_path):
 
 def test_split_events_can_be_switched_off_and_change_nothing_else(tmp_path):
     """Photons and notices are the same, with one pixel entry per photon."""
-    truths = {split: written(tmp_path / str(split), split_events=split) for split in (True, False)}
+    truths = {
+        split: written(tmp_path / str(split), split_events=split, duration_s=60.0) for split in (True, False)
+    }
     for name in ("alert.xml", "eclairs-wakeup.xml"):
         assert (tmp_path / "True" / name).read_bytes() == (tmp_path / "False" / name).read_bytes()
     assert truths[False]["n_pixels"] == truths[False]["n_photons"] == truths[True]["n_photons"]
@@ -156,7 +159,7 @@ def test_split_events_can_be_switched_off_and_change_nothing_else(tmp_path):
 
 def test_the_same_seed_gives_the_same_x_band_bytes(tmp_path):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        written(tmp_path / name, seed=seed, xband_s=600.0)
+        written(tmp_path / name, seed=seed, xband_s=600.0, duration_s=60.0)
     a, b, c = ((tmp_path / name / XBAND_FILE).read_bytes() for name in "abc")
     assert a == b != c
 
@@ -180,39 +183,64 @@ def test_more_photons_give_a_smaller_radius_that_holds_the_truth(tmp_path):
     assert held >= 4
 
 
-def judged(folder):
-    report = process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
-    return json.loads(report.read_text())
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """Write and process a burst, and return its folder and true values."""
+    folder = tmp_path_factory.mktemp("usual")
+    truth = written(folder, seed=7)
+    process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
+    return folder, truth
 
 
-def test_the_notice_announces_the_onboard_result_of_the_packets(tmp_path):
-    written(tmp_path, seed=7)
-    stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+def report_in(folder):
+    return json.loads((folder / "out" / "report.json").read_text())
+
+
+def test_the_notice_announces_the_onboard_result_of_the_packets(usual):
+    folder, _ = usual
+    stream = decode_stream((folder / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
     (source,), position = (
         stream.onboard[-1].sources,
-        read_alert((tmp_path / "alert.xml").read_bytes()).position,
+        read_alert((folder / "alert.xml").read_bytes()).position,
     )
     assert separation_arcsec(source.ra_deg, source.dec_deg, position.ra_deg, position.dec_deg) < 0.4
     assert position.r90_stat_arcsec == pytest.approx(source.r90_arcsec, abs=0.5)
 
 
 @pytest.mark.parametrize(("offset", "verdict"), [(0.0, "supported"), (200.0, "contradicted")])
-def test_the_onboard_position_is_judged_from_end_to_end(tmp_path, offset, verdict):
-    written(tmp_path, seed=7, onboard_offset_arcsec=offset)
-    report = judged(tmp_path)
+def test_the_onboard_position_is_judged_from_end_to_end(tmp_path, usual, offset, verdict):
+    folder = tmp_path if offset else usual[0]
+    if offset:
+        written(folder, seed=7, onboard_offset_arcsec=offset)
+        process_burst(folder / "alert.xml", folder / "packets.bin", folder / "out")
+    report = report_in(folder)
     found = report["localisation"]["onboard"]
     assert [one["verdict"] for one in found] == [verdict, verdict]
     assert found[1]["position"]["label"] == "QPO_MXT S1"
     assert report["products"]["onboard_positions"]["path"] == "qpo_mxt.fits"
     told = [warning for warning in report["warnings"] if "is contradicted by the photons" in warning]
     assert len(told) == (2 if offset else 0)
-    assert verdict in (tmp_path / "out" / "report.html").read_text()
+    assert verdict in (folder / "out" / "report.html").read_text()
+
+
+def test_the_attitude_of_the_packets_gives_the_position(usual):
+    folder, truth = usual
+    assert not (folder / "attitude.fits").exists()
+    stream = decode_stream((folder / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
+    assert len(stream.attitude) > 0
+    report = report_in(folder)
+    assert away_of(report, truth) < 2 * report["localisation"]["position"]["r90_arcsec"]
+    assert not [warning for warning in report["warnings"] if "SVO-ATT-VHF" in warning]
+
+
+def away_of(report, truth):
+    ours = report["localisation"]["position"]
+    return separation_arcsec(ours["ra_deg"], ours["dec_deg"], truth["ra_deg"], truth["dec_deg"])
 
 
 @pytest.mark.parametrize(
     ("way", "words"),
     [
-        ("packets", None),
         ("product", None),
         (
             "both",
@@ -223,19 +251,17 @@ def test_the_onboard_position_is_judged_from_end_to_end(tmp_path, offset, verdic
 def test_the_attitude_may_come_as_a_product(tmp_path, way, words):
     truth = written(tmp_path, seed=7, attitude=way)
     product = tmp_path / "attitude.fits"
-    assert product.exists() == (way != "packets")
+    assert product.exists()
     stream = decode_stream((tmp_path / "packets.bin").read_bytes(), KNOWN, name="packets.bin")
     assert (len(stream.attitude) > 0) == (way != "product")
     path = process_burst(
         tmp_path / "alert.xml",
         tmp_path / "packets.bin",
         tmp_path / "out",
-        attitude=product if way != "packets" else None,
+        attitude=product,
     )
     report = json.loads(path.read_text())
-    ours = report["localisation"]["position"]
-    away = separation_arcsec(ours["ra_deg"], ours["dec_deg"], truth["ra_deg"], truth["dec_deg"])
-    assert away < 2 * ours["r90_arcsec"]
+    assert away_of(report, truth) < 2 * report["localisation"]["position"]["r90_arcsec"]
     told = [warning for warning in report["warnings"] if "SVO-ATT-VHF" in warning]
     assert [warning.startswith(str(words)) for warning in told] == ([True] if words else [])
 

@@ -1,6 +1,7 @@
 """Time for which every photon was received; rates over it are unbiased whatever packets are lost."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import pytest
@@ -121,6 +122,17 @@ def in_bursts(rng, count):
     return ~np.convolve(rng.random(count) < 0.1, np.ones(3, bool), mode="full")[:count].astype(bool)
 
 
+@cache
+def observations(rate, decay, trials, duration, since):
+    """Return the packets of many observations; all patterns of loss are applied to the same ones."""
+    rng, packets = np.random.default_rng(5), []
+    for _ in range(trials):
+        time = np.sort(rng.uniform(0.0, duration, rng.poisson(rate * duration)))
+        time = time[rng.random(len(time)) < (1.0 + time / since) ** -decay]
+        packets.append(packets_of(np.floor(time / FRAME)))
+    return packets
+
+
 @pytest.mark.parametrize(
     "pattern", [no_loss, each_by_chance, most_by_chance, every_second, the_first, the_last, in_bursts]
 )
@@ -132,17 +144,14 @@ def test_the_mean_number_of_photons_is_the_rate_times_the_time(pattern, rate, de
 
     Counting the photons at both ends of a series gives +9 % for single packets, counting neither -9 %.
     """
-    rng, duration, since = np.random.default_rng(5), 300.0, 180.0
+    rng, duration, since = np.random.default_rng(6), 300.0, 180.0
 
     def expected(time):
         power = 1.0 - decay
         return rate * since / power * (((since + time - START) / since) ** power - 1.0)
 
     excess, total = [], 0.0
-    for _ in range(trials):
-        time = np.sort(rng.uniform(0.0, duration, rng.poisson(rate * duration)))
-        time = time[rng.random(len(time)) < (1.0 + time / since) ** -decay]
-        packets = packets_of(np.floor(time / FRAME))
+    for packets in observations(rate, decay, trials, duration, since):
         kept = np.flatnonzero(pattern(rng, len(packets)))
         stream = decode([packets[number] for number in kept])
         good = overlap(stream.received, [[START, START + duration]])

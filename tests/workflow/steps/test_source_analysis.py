@@ -4,6 +4,7 @@ import logging
 import subprocess
 import warnings
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import fitsio
 import numpy as np
@@ -286,14 +287,27 @@ def drifting(path, drift, hot_counts, *, in_column=False):
     return path
 
 
+def placed_and_measured(events):
+    place = vhf_localisation(events)
+    return place, source_analysis(events, place, events.with_suffix(""), trigger_time=None)
+
+
+@pytest.fixture(scope="module")
+def clean_results(tmp_path_factory):
+    """Return the results of a drifting burst without a detector fault, each of which several tests use."""
+    folder = tmp_path_factory.mktemp("clean")
+
+    @cache
+    def results(drift):
+        return placed_and_measured(drifting(folder / f"{drift:g}_arcsec.fits", drift, 0))
+
+    return results
+
+
 @pytest.mark.parametrize("drift", [0.0, 20.0])
-def test_a_noisy_column_is_in_no_number_however_the_pointing_moved(tmp_path, drift):
-    results = []
-    for name, noise in (("clean", 0), ("noisy", 120)):
-        events = drifting(tmp_path / f"{name}.fits", drift, noise, in_column=True)
-        place = vhf_localisation(events)
-        results.append((place, source_analysis(events, place, tmp_path / name, trigger_time=None)))
-    (clean, without), (dirty, found) = results
+def test_a_noisy_column_is_in_no_number_however_the_pointing_moved(tmp_path, clean_results, drift):
+    clean, without = clean_results(drift)
+    dirty, found = placed_and_measured(drifting(tmp_path / "noisy.fits", drift, 120, in_column=True))
     assert clean.noisy_lines == ()
     assert dirty.noisy_lines == (("column", HOT[0]),)
     rate, true = found.light_curve.mean, without.light_curve.mean
@@ -301,13 +315,9 @@ def test_a_noisy_column_is_in_no_number_however_the_pointing_moved(tmp_path, dri
 
 
 @pytest.mark.parametrize("drift", [0.0, 4.0, 20.0, 120.0])
-def test_a_hot_pixel_is_in_no_number_however_the_pointing_moved(tmp_path, drift):
-    results = []
-    for name, hot_counts in (("clean", 0), ("hot", 400)):
-        events = drifting(tmp_path / f"{name}.fits", drift, hot_counts)
-        place = vhf_localisation(events)
-        results.append((place, source_analysis(events, place, tmp_path / name, trigger_time=None)))
-    (clean, without), (dirty, found) = results
+def test_a_hot_pixel_is_in_no_number_however_the_pointing_moved(tmp_path, clean_results, drift):
+    clean, without = clean_results(drift)
+    dirty, found = placed_and_measured(drifting(tmp_path / "hot.fits", drift, 400))
     assert clean.hot_pixels == ()
     assert dirty.hot_pixels == (HOT,)
     assert separation_arcsec(*(
@@ -321,14 +331,9 @@ def test_a_hot_pixel_is_in_no_number_however_the_pointing_moved(tmp_path, drift)
     assert index.value == pytest.approx(plain.value, abs=0.3 * plain.error_high)
 
 
-def test_a_drifting_source_keeps_its_rate(tmp_path):
+def test_a_drifting_source_keeps_its_rate(clean_results):
     """The regions follow the source over the detector: 500 arcsec are twice the core of the PSF."""
-    rates = []
-    for drift in (0.0, 500.0):
-        events = drifting(tmp_path / "events.fits", drift, 0)
-        found = source_analysis(events, vhf_localisation(events), tmp_path, trigger_time=None)
-        rates.append(found.light_curve.mean)
-    steady, moved = rates
+    steady, moved = (clean_results(drift)[1].light_curve.mean for drift in (0.0, 500.0))
     assert moved.value == pytest.approx(steady.value, abs=0.5 * steady.error_high)
 
 
