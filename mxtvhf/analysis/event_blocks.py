@@ -1,6 +1,6 @@
 """Fitness of Bayesian blocks of photons.
 
-``astropy.stats`` takes long to import: the module is imported where it is used.
+Import the module only in the function that needs it, because ``astropy.stats`` takes long to import.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def block_fitness(N_k: Floats, T_k: Floats) -> Floats:  # noqa: N803
     return np.asarray(N_k * np.log(N_k / T_k))
 
 
-# Astropy looks up the signature several times per cell: derived anew each time, it takes 80 % of the time.
+# Astropy asks for the signature several times per cell. To derive it each time takes 80 % of the time.
 block_fitness.__signature__ = signature(block_fitness)  # type: ignore[attr-defined]
 
 
