@@ -30,8 +30,9 @@ REPORT_KEY = "report_sha256"
 class AskBAOperator(TriggerDagRunOperator):
     """Starts the run of the decision about a report under the same run id, without waiting for its end.
 
-    The task is skipped if the run exists although it did not when this task looked. Airflow repeats a request
-    whose answer was lost, and would otherwise fail the task at once, without a retry.
+    The task is skipped if the run exists: the question was asked before, by the other task that asks at the
+    same time, or by a request whose answer was lost and which Airflow repeats. By default Airflow would fail
+    the task at once, without a retry.
     """
 
     template_fields: Sequence[str] = ()
@@ -55,9 +56,6 @@ class AskBAOperator(TriggerDagRunOperator):
                 raise InvalidInput(f"{run.run_id}: no report found; see the log of the task that writes it")
             check_askable(summary)
             check_news(run.settings.releases, run.settings.products, run.burst_id, run.run_id)
-        if context["ti"].get_dr_count(dag_id=self.trigger_dag_id, run_ids=[run.run_id]):
-            self.log.info("question about %s was already asked", run.run_id)
-            return
         self.trigger_run_id, self.conf = run.run_id, {"burst_id": run.burst_id}
         super().execute(context)
 
