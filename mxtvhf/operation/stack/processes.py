@@ -27,7 +27,7 @@ POLL_S, SLOWEST_POLL_S = 0.1, 0.5
 """First and longest interval between two checks of a condition, seconds. Each check may be a request that
 costs the API server some 30 ms of CPU time."""
 MISSED_S = 1.0
-"""Time after SIGTERM at which a process that may miss the end of its child gets a second one, seconds."""
+"""Time after SIGTERM at which a process that missed the end of its child is killed, seconds."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -119,7 +119,7 @@ class ProcessGroup:
         command
             Command line.
         misses_child
-            True if the process may wait for a child that has ended, and stops waiting at a second SIGTERM.
+            True if the process may go on waiting for a child that has ended, and then has nothing to save.
         """
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -198,7 +198,10 @@ class ProcessGroup:
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End every process and its descendants by SIGTERM, and by SIGKILL after the grace period."""
+        """End every process and its descendants by SIGTERM, and by SIGKILL after the grace period.
+
+        A process that waits for a child that has ended is killed earlier, see `start`.
+        """
         # The newest process ends first, because later processes depend on earlier ones.
         everything = self._members()
         for service in reversed(self._running.values()):
@@ -206,7 +209,7 @@ class ProcessGroup:
         _, alive = psutil.wait_procs(everything, timeout=min(MISSED_S, self.grace))
         for service in self._running.values():
             if service.misses_child and not _has_child(service.process.pid):
-                _signal_session(service.process.pid, signal.SIGTERM)
+                _signal_session(service.process.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(alive, timeout=max(0.0, self.grace - MISSED_S))
         stubborn = {*alive, *self._members()}
         for child in stubborn:
