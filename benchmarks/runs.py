@@ -15,7 +15,7 @@ from sqlalchemy import Engine, bindparam, create_engine, text
 
 from mxtvhf.operation.stack.embedded import Stack
 from mxtvhf.operation.stack.processes import wait_until
-from mxtvhf.workflow.airflow_api import run_path
+from mxtvhf.workflow.airflow_api import AirflowApi, run_path
 
 POLL_S = 0.5
 """Pause between two queries, seconds."""
@@ -64,17 +64,7 @@ class Runs:
         if failed := [run_id for run_id in wanted if states[run_id] != "success"]:
             print(f"{dag_id}: {len(failed)} of {len(wanted)} runs failed: {', '.join(failed)}")
             for run_id in failed:
-                self._print_failed_tasks(dag_id, run_id)
-
-    def _print_failed_tasks(self, dag_id: str, run_id: str) -> None:
-        """Print the states of the tasks of a run, and the logs of those that did not succeed."""
-        path = f"{run_path(run_id, dag_id)}/taskInstances"
-        for task in self._stack.api.get(path)["task_instances"]:
-            print(f"{run_id}: {task['task_id']} {task['state']} (attempt {task['try_number']})")
-            if task["state"] in ("failed", "upstream_failed", "skipped"):
-                for attempt in range(1, task["try_number"] + 1):
-                    log = self._stack.api.get(f"{path}/{task['task_id']}/logs/{attempt}")
-                    print(*(line["event"] for line in log["content"]), sep="\n")
+                print_failed_tasks(self._stack.api, run_id, dag_id)
 
     def created(self, dag_id: str, run_id: str) -> datetime:
         """Return the time of the creation of a run."""
@@ -97,3 +87,14 @@ class Runs:
     def close(self) -> None:
         """Close the connection to the database."""
         self._database.dispose()
+
+
+def print_failed_tasks(api: AirflowApi, run_id: str, dag_id: str | None = None) -> None:
+    """Print the states of the tasks of a run, and the logs of those that failed."""
+    tasks = f"{run_path(run_id, dag_id)}/taskInstances"
+    for task in api.get(tasks)["task_instances"]:
+        print(f"{run_id}: {task['task_id']} {task['state']} (attempt {task['try_number']})")
+        if task["state"] == "failed":
+            for attempt in range(1, task["try_number"] + 1):
+                log = api.get(f"{tasks}/{task['task_id']}/logs/{attempt}")
+                print(*(line["event"] for line in log["content"]), sep="\n")

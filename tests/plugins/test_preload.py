@@ -48,8 +48,10 @@ TASK = textwrap.dedent("""
         loaded = set(sys.modules)
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import DagBag
+        from airflow.sdk.listener import get_listener_manager
         params.get_parsing_context = lambda: SimpleNamespace(task_id="fits_feed")
         DagBundlesManager()
+        get_listener_manager()
         for dag in DagBag(DAGS + "/mxt_vhf.py", load_op_links=False).dags.values():
             dag.get_template_env()
         new = {name for name in set(sys.modules) - loaded if not name.startswith("unusual_prefix_")}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg2
 
+from benchmarks.runs import print_failed_tasks
 from mxtvhf.archive.archive import Archive
 from mxtvhf.errors import InvalidInput, Retriable
 from mxtvhf.intake.planned import planned_runs
@@ -91,17 +92,9 @@ class Runner:
         wait_until(has_ended, what=run_id, timeout=timeout, every=0.4)
         state = self.api.run(run_id, dag_id=dag_id)["state"]
         if state == "failed":
-            self._print_failed_tasks(run_id, dag_id)
+            # What a test that expected success needs to tell the cause.
+            print_failed_tasks(self.api, run_id, dag_id)
         return state
-
-    def _print_failed_tasks(self, run_id, dag_id):
-        """Print what a test that expected success needs to tell the cause."""
-        tasks = self.api.get(f"{run_path(run_id, dag_id)}/taskInstances")["task_instances"]
-        for task in tasks:
-            print(f"{run_id}: {task['task_id']} {task['state']} (attempt {task['try_number']})")
-            if task["state"] == "failed":
-                for attempt in range(1, task["try_number"] + 1):
-                    print(self.log(run_id, task["task_id"], attempt, dag_id=dag_id))
 
     def __call__(self, run_id, timeout=300.0, **conf):
         assert self.api.start_run(run_id, conf)
