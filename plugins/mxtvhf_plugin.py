@@ -1,4 +1,4 @@
-"""The Airflow plugin of MXT-VHF: web pages, links to them, the listener and the task priority."""
+"""The Airflow plugin of MXT-VHF: web pages, links to them, the listener, task priority and middleware."""
 
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ from mxtvhf_airflow import listener
 from mxtvhf_airflow.addresses import PREFIX
 from mxtvhf_airflow.links import ComparisonLink, DecisionLink, DeskLink, PreliminaryReportLink, ReportLink
 from mxtvhf_airflow.priority import LiveAlertsFirst
+from mxtvhf_airflow.wakeup import WakeScheduler
 
 
 class MxtVhfPlugin(AirflowPlugin):
@@ -60,6 +61,7 @@ class MxtVhfPlugin(AirflowPlugin):
     ]
     listeners = [listener]  # noqa: RUF012
     priority_weight_strategies = [LiveAlertsFirst]  # noqa: RUF012
+    fastapi_root_middlewares = [{"middleware": WakeScheduler, "name": "wake the idle scheduler"}]  # noqa: RUF012
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""LocalExecutor that preloads modules, limits queued tasks to free workers and detects a blocked queue."""
+"""LocalExecutor that preloads modules, holds a slot for each task and waits when there is no work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.executors.local_executor import LocalExecutor
 from airflow.utils.state import TaskInstanceState
 
+from mxtvhf_airflow.environment import process_settings
 from mxtvhf_airflow.preload import preload
+from mxtvhf_airflow.wakeup import WakeUps, wakeup_pipe
 
 if TYPE_CHECKING:
     from airflow.executors.workloads import ExecutorWorkload
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
 
 STUCK_S = 30.0
 """Time without progress after which the queue counts as blocked, seconds; much longer than at full load."""
+BUSY_WAIT_S = 0.1
+"""Longest wait for a wake-up, seconds. At 1 s, Airflow's default, a chain of 7 no-op tasks takes 8 s."""
+IDLE_WAIT_S = 0.5
+"""The same if there was no work for `IDLE_AFTER_S`. Answers of triggers and schedules wake nobody."""
+IDLE_AFTER_S = 2.0
 
 
 class PreloadedLocalExecutor(LocalExecutor):
-    """LocalExecutor with preloaded workers and one slot for each task.
+    """LocalExecutor with preloaded workers, one slot for each task, and a wait when there is no work.
 
     The class overrides methods that Airflow documents for executors (*Writing Your Own Executor*: `start`,
-    `_process_workloads`, `sync`) and public methods of `BaseExecutor` (`change_state`, `revoke_task`). Each
-    method extends Airflow's own method:
+    `end`, `_process_workloads`, `sync`) and public methods of `BaseExecutor` (`change_state`, `revoke_task`).
+    Each method extends Airflow's own method:
 
     `start` preloads modules before the workers are forked (`preload`).
+
+    `end` tells each worker to end. Airflow tells only those that are alive when it reaches them in its list. If
+    a worker has already ended because of the message meant for another one, a message is missing, and the
+    scheduler waits forever for the last worker.
 
     `_process_workloads` reserves a slot for each task. The LocalExecutor of Airflow 3.3 reserves none
     (https://github.com/apache/airflow/pull/71914). It sends all due tasks until the pipe to the workers
@@ -42,9 +53,12 @@ class PreloadedLocalExecutor(LocalExecutor):
     (https://github.com/apache/airflow/issues/71580, https://github.com/apache/airflow/issues/72716), so that
     the answer of the Burst Advocate would be lost.
 
-    `sync` ends the scheduler if no worker takes a task. One idle worker holds the lock of the common queue.
-    If this worker is killed, for example for lack of memory, the lock is never released, and no task would
-    start again. The supervisor then restarts the scheduler and its workers, and the waiting tasks run.
+    `sync` waits for a wake-up (`mxtvhf_airflow.wakeup`) if there is no work. Airflow's own wait,
+    `scheduler_idle_sleep_time`, cannot be ended early, so that it is 0.
+
+    `sync` also ends the scheduler if no worker takes a task. One idle worker holds the lock of the common
+    queue. If this worker is killed, for example for lack of memory, the lock is never released, and no task
+    would start again. The supervisor then restarts the scheduler and its workers, and the waiting tasks run.
     """
 
     _waiting_since: float | None = None
@@ -52,17 +66,29 @@ class PreloadedLocalExecutor(LocalExecutor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._parts: Counter[WorkloadKey] = Counter()
+        self._last_work = time.monotonic()
+        self._sent = False
 
     def start(self) -> None:
         """Preload modules and start the workers."""
         preload()
         super().start()
+        self._wake_ups = WakeUps(wakeup_pipe(process_settings()))
+
+    def end(self) -> None:
+        """End the workers when their tasks have ended."""
+        self._wake_ups.close()
+        for _ in self.workers:
+            self.activity_queue.put(None)
+        super().end()
 
     def _process_workloads(self, workload_list: Sequence[ExecutorWorkload]) -> None:
         """Send tasks to the workers and reserve a slot for each."""
         keys = [workload.key for workload in workload_list]
         self.running.update(keys)
         self._parts.update(keys)
+        self._last_work = time.monotonic()
+        self._sent = True
         super()._process_workloads(workload_list)
 
     def change_state(
@@ -86,9 +112,13 @@ class PreloadedLocalExecutor(LocalExecutor):
         del self._parts[ti.key]
 
     def sync(self) -> None:
-        """Read results, replace dead workers, and check that the queue makes progress."""
+        """Wait for work, read results, replace dead workers, and check that the queue makes progress."""
+        woken = self._wake_ups.wait(self._longest_wait_s())
         # A worker sends a result when it takes a task and when the task ends.
         moved = not self.result_queue.empty()
+        if woken or moved:
+            self._last_work = time.monotonic()
+        self._sent = False
         super().sync()
         if moved or self.activity_queue.empty():
             self._waiting_since = None
@@ -98,3 +128,9 @@ class PreloadedLocalExecutor(LocalExecutor):
             self.log.critical("no worker took a task for %.0f s; ending the scheduler", STUCK_S)
             # A regular shutdown would wait for the workers.
             os._exit(1)
+
+    def _longest_wait_s(self) -> float:
+        if self._sent or not self.result_queue.empty():
+            return 0.0
+        is_idle = time.monotonic() - self._last_work > IDLE_AFTER_S
+        return IDLE_WAIT_S if is_idle else BUSY_WAIT_S

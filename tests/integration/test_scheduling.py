@@ -1,10 +1,15 @@
 """Live alerts, tests and reruns have separate DAGs, so that no other run delays a live alert."""
 
+import os
+import select
+
+import psutil
 import pytest
 
 from mxtvhf.models.ids import RUN_DAG_IDS, RunKind
 from mxtvhf.operation.stack.processes import wait_until
 from mxtvhf.simulator.scenario import scenario_of, write_scenario
+from mxtvhf_airflow.wakeup import wakeup_pipe
 from support.airflow_runs import end_queued
 
 pytestmark = pytest.mark.integration
@@ -49,3 +54,19 @@ def test_the_nightly_replay_is_paused_until_it_is_enabled(stack):
     assert nightly["is_paused"]
     assert nightly["timetable_summary"] == "0 4 * * *"
     assert not stack.api.get("/api/v2/dags/mxt_vhf_replay")["is_paused"]
+
+
+def test_a_request_that_may_change_a_run_wakes_the_idle_scheduler(stack, settings):
+    scheduler = psutil.Process(stack.processes.pid("scheduler"))
+    # While it is suspended, wake-ups stay in the pipe.
+    scheduler.suspend()
+    try:
+        with wakeup_pipe(settings).open("r+b", buffering=0) as pipe:
+            os.set_blocking(pipe.fileno(), False)
+            while pipe.read(65536):
+                pass
+            assert not select.select([pipe], [], [], 0.0)[0]
+            assert stack.api.unpause(RunKind.TEST.dag_id)
+            assert select.select([pipe], [], [], 60.0)[0]
+    finally:
+        scheduler.resume()

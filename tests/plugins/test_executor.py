@@ -89,6 +89,28 @@ PARTS = textwrap.dedent("""
 """)
 
 
+# Each message that tells a worker to end ends one before the next message is sent. The last worker would wait
+# forever if messages were sent only to workers that are still alive.
+ENDED = textwrap.dedent("""
+    import multiprocessing
+    from types import SimpleNamespace
+    from mxtvhf_airflow import executor
+    executor.preload = lambda: None
+    watched = executor.PreloadedLocalExecutor(parallelism=4)
+    watched.start()
+    # The first worker waits for the first message, and Airflow asks the last one first whether it is alive.
+    watched.workers = dict(reversed(watched.workers.items()))
+    queue, processes = watched.activity_queue, list(watched.workers.values())
+    def send(task):
+        queue.put(task)
+        alive = [process.sentinel for process in processes if process.is_alive()]
+        multiprocessing.connection.wait(alive)
+    watched.activity_queue = SimpleNamespace(put=send, empty=queue.empty, close=queue.close)
+    watched.end()
+    print("all workers have ended", flush=True)
+""")
+
+
 # A worker tells what it finds loaded.
 PRELOADED = textwrap.dedent("""
     import sys
@@ -118,6 +140,12 @@ def test_a_task_is_running_until_all_its_parts_have_ended(beside_airflow):
     assert status == 0
     all_three = ["answered", "killed", "lost"]
     assert told.rstrip().endswith(str([all_three, all_three, [], []]))
+
+
+def test_each_worker_is_told_to_end_also_if_others_have_already_ended(beside_airflow):
+    status, told = beside_airflow(ENDED)
+    assert status == 0, told
+    assert told.endswith("all workers have ended\n")
 
 
 def test_a_blocked_queue_ends_the_scheduler(beside_airflow):
