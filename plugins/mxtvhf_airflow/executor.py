@@ -38,8 +38,8 @@ class PreloadedLocalExecutor(LocalExecutor):
 
     `start` preloads modules before the workers are forked (`preload`).
 
-    `end` tells each worker to end. Airflow tells only those that are alive when it reaches them in its list. If
-    a worker has already ended because of the message meant for another one, a message is missing, and the
+    `end` tells each worker to end. Airflow tells only those that are alive when it reaches them in its list.
+    If a worker has already ended because of the message meant for another one, a message is missing, and the
     scheduler waits forever for the last worker.
 
     `_process_workloads` reserves a slot for each task. The LocalExecutor of Airflow 3.3 reserves none
