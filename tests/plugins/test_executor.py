@@ -103,8 +103,9 @@ ENDED = textwrap.dedent("""
     queue, processes = watched.activity_queue, list(watched.workers.values())
     def send(task):
         queue.put(task)
-        alive = [process.sentinel for process in processes if process.is_alive()]
-        multiprocessing.connection.wait(alive)
+        alive = {process.sentinel: process for process in processes if process.is_alive()}
+        for sentinel in multiprocessing.connection.wait(alive):
+            alive[sentinel].join()
     watched.activity_queue = SimpleNamespace(put=send, empty=queue.empty, close=queue.close)
     watched.end()
     print("all workers have ended", flush=True)
