@@ -102,8 +102,8 @@ ENDED = textwrap.dedent("""
     watched.workers = dict(reversed(watched.workers.items()))
     queue, processes = watched.activity_queue, list(watched.workers.values())
     def send(task):
-        queue.put(task)
         alive = {process.sentinel: process for process in processes if process.is_alive()}
+        queue.put(task)
         for sentinel in multiprocessing.connection.wait(alive):
             alive[sentinel].join()
     watched.activity_queue = SimpleNamespace(put=send, empty=queue.empty, close=queue.close)
