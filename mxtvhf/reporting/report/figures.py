@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mxtvhf.archive.products import REPORT_FOLDERS, ReportStatus
 from mxtvhf.errors import Failure
-from mxtvhf.events.patterns import reconstruct
 from mxtvhf.events.photons import PhotonList
 from mxtvhf.instrument.time import met_from_utc
 from mxtvhf.models.files import write_atomically
@@ -82,6 +81,9 @@ def draw_figures(folder: Path, status: ReportStatus) -> None:
 
     @cache
     def photons() -> PhotonList:
+        # With scipy, which nothing else of the pages needs: a third of their imports.
+        from mxtvhf.events.patterns import reconstruct
+
         return reconstruct(PhotonList.load(folder / report.products["photons"].path)).photons
 
     drawn = []
