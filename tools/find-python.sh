@@ -1,7 +1,6 @@
 #!/bin/sh
 # Print the Python to use: the one named by PYTHON, else the first usable one of the arguments, else the newest usable one
-# on the PATH, else one that uv installs. Of several builds of a version on the PATH the fastest is taken: a Python that was
-# compiled without profile-guided optimisation, which is the default of pyenv, needs a third more CPU time for everything.
+# on the PATH, else one that uv installs.
 set -eu
 supported="3.13 3.12 3.11" # newest first
 newest=${supported%% *}
@@ -37,45 +36,13 @@ if [ -n "${PYTHON:-}" ]; then
     command -v "$PYTHON"
     exit
 fi
-# Print the CPU time of a loop, seconds.
-speed() {
-    "$1" -c '
-import time
-
-def loop():
-    begun, total = time.process_time(), 0
-    for number in range(300_000):
-        total += number
-    return time.process_time() - begun
-
-print(min(loop() for _ in range(5)))'
-}
-# Print all files of a name on the PATH. Linked folders, such as /bin and /usr/bin, are one.
-on_path() {
-    (
-        IFS=:
-        for folder in $PATH; do
-            [ ! -x "$folder/$1" ] || echo "$(cd -P "$folder" && pwd)/$1"
-        done
-    ) | awk '!seen[$0]++'
-}
-
-for python in "$@"; do
-    [ ! -x "$python" ] || [ -n "$(defect "$python")" ] || { echo "$python"; exit; }
-done
 problems=""
 # shellcheck disable=SC2046,SC2086
-for name in $(printf 'python%s ' $supported) python3; do
-    usable=""
-    for python in $(on_path "$name"); do
-        problem=$(defect "$python")
-        [ -z "$problem" ] && usable="$usable $python" || problems="${problems:+$problems, }$problem"
-    done
-    [ -n "$usable" ] || continue
-    for python in $usable; do
-        echo "$(speed "$python") $python"
-    done | sort -g | sed -n '1s/^[^ ]* //p'
-    exit
+for python in "$@" $(printf 'python%s ' $supported) python3; do
+    command -v "$python" >/dev/null || continue
+    problem=$(defect "$python")
+    [ -n "$problem" ] || { command -v "$python"; exit; }
+    problems="${problems:+$problems, }$problem"
 done
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -2,13 +2,11 @@
 # Install the missing Debian packages for the tests, or those given as command:package or file:package.
 set -eu
 missing=""
-# The packages of the last lines are needed to build sherpa and python-ldap, which have no wheels, also with Debian's Python.
-debian=$(/usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null) || debian=""
+# The packages of the last lines are needed to build sherpa and python-ldap, which have no wheels.
 [ $# -gt 0 ] || set -- fitsverify:fitsverify \
     chromium-headless-shell:chromium-headless-shell nats-server:nats-server redis-server:redis-server npm:npm openssl:openssl \
     slapd:slapd pg_lsclusters:postgresql /usr/include/ldap.h:libldap-dev /usr/include/sasl/sasl.h:libsasl2-dev \
-    g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev \
-    ${debian:+"/usr/include/$debian/Python.h:$debian-dev" "/usr/lib/$debian/ensurepip/__init__.py:$debian-venv"}
+    g++:g++ cmake:cmake byacc:byacc flex:flex fftw-wisdom-to-conf:libfftw3-dev
 for pair in "$@"; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || [ -f "${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
