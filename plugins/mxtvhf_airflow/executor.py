@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 STUCK_S = 30.0
 """Time without progress after which the queue counts as blocked, seconds; much longer than at full load."""
 BUSY_WAIT_S = 0.1
-"""Longest wait for a wake-up, seconds. At 1 s, Airflow's default, a chain of 7 no-op tasks takes 8 s."""
+"""Wait between two looks for work, seconds. At 1 s, Airflow's default, a chain of 7 no-op tasks takes 8 s."""
 IDLE_WAIT_S = 0.5
-"""The same if there was no work for `IDLE_AFTER_S`. Answers of triggers and schedules wake nobody."""
+"""Longest wait for a wake-up if there was no work for `IDLE_AFTER_S`, seconds.
+
+Answers of triggers and schedules wake nobody.
+"""
 IDLE_AFTER_S = 2.0
 
 
@@ -53,8 +56,8 @@ class PreloadedLocalExecutor(LocalExecutor):
     (https://github.com/apache/airflow/issues/71580, https://github.com/apache/airflow/issues/72716), so that
     the answer of the Burst Advocate would be lost.
 
-    `sync` waits for a wake-up (`mxtvhf_airflow.wakeup`) if there is no work. Airflow's own wait,
-    `scheduler_idle_sleep_time`, cannot be ended early, so that it is 0.
+    `sync` waits if there is no work, and when idle until a wake-up (`mxtvhf_airflow.wakeup`). Airflow's own
+    wait, `scheduler_idle_sleep_time`, cannot be ended early, so that it is 0.
 
     `sync` also ends the scheduler if no worker takes a task. One idle worker holds the lock of the common
     queue. If this worker is killed, for example for lack of memory, the lock is never released, and no task
@@ -113,7 +116,7 @@ class PreloadedLocalExecutor(LocalExecutor):
 
     def sync(self) -> None:
         """Wait for work, read results, replace dead workers, and check that the queue makes progress."""
-        woken = self._wake_ups.wait(self._longest_wait_s())
+        woken = self._wait()
         # A worker sends a result when it takes a task and when the task ends.
         moved = not self.result_queue.empty()
         if woken or moved:
@@ -129,8 +132,12 @@ class PreloadedLocalExecutor(LocalExecutor):
             # A regular shutdown would wait for the workers.
             os._exit(1)
 
-    def _longest_wait_s(self) -> float:
+    def _wait(self) -> bool:
+        """Wait if there is nothing to do, and return whether there was a wake-up."""
         if self._sent or not self.result_queue.empty():
-            return 0.0
-        is_idle = time.monotonic() - self._last_work > IDLE_AFTER_S
-        return IDLE_WAIT_S if is_idle else BUSY_WAIT_S
+            return self._wake_ups.wait(0.0)
+        if time.monotonic() - self._last_work > IDLE_AFTER_S:
+            return self._wake_ups.wait(IDLE_WAIT_S)
+        # Each request of a task is a wake-up. More frequent looks for work would take the cores from tasks.
+        time.sleep(BUSY_WAIT_S)
+        return self._wake_ups.wait(0.0)

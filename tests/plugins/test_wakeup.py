@@ -20,6 +20,7 @@ WOKEN = textwrap.dedent("""
     from mxtvhf_airflow.wakeup import wake_scheduler, wakeup_pipe
     executor.preload = lambda: None
     executor.BUSY_WAIT_S = executor.IDLE_WAIT_S = 3600.0
+    executor.IDLE_AFTER_S = -1.0
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
     watched = executor.PreloadedLocalExecutor(parallelism=4)
     watched.start()
@@ -44,7 +45,7 @@ IDLE = textwrap.dedent("""
     executor.preload = lambda: None
     LocalExecutor._spawn_workers_with_gc_freeze = lambda self, number: None
     now, waits = [1000.0], []
-    executor.time = SimpleNamespace(monotonic=lambda: now[0])
+    executor.time = SimpleNamespace(monotonic=lambda: now[0], sleep=waits.append)
     watched = executor.PreloadedLocalExecutor(parallelism=4)
     watched.start()
     woken = [False]
@@ -52,7 +53,7 @@ IDLE = textwrap.dedent("""
     for now[0], woken[0] in ((1001, False), (1003, False), (1004, True), (1005, False), (1007, False)):
         watched.sync()
     busy, idle = executor.BUSY_WAIT_S, executor.IDLE_WAIT_S
-    print(busy < idle, waits == [busy, idle, idle, busy, idle], flush=True)
+    print(busy < idle, waits == [busy, 0.0, idle, idle, busy, 0.0, idle], flush=True)
 """)
 
 
