@@ -90,7 +90,6 @@ class PreloadedLocalExecutor(LocalExecutor):
         keys = [workload.key for workload in workload_list]
         self.running.update(keys)
         self._parts.update(keys)
-        self._last_work = time.monotonic()
         self._sent = True
         super()._process_workloads(workload_list)
 
@@ -119,7 +118,7 @@ class PreloadedLocalExecutor(LocalExecutor):
         woken = self._wait()
         # A worker sends a result when it takes a task and when the task ends.
         moved = not self.result_queue.empty()
-        if woken or moved:
+        if woken or moved or self._sent:
             self._last_work = time.monotonic()
         self._sent = False
         super().sync()
